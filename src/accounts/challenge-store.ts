@@ -1,0 +1,90 @@
+/** Rows of the one-time codes and links that were mailed. A code is never stored, only its keyed hash. */
+import type { Database } from '../db/database.ts';
+import { all, one, run } from '../db/statement.ts';
+
+export type ChallengePurpose = 'register' | 'verify_email' | 'reset' | 'invitation';
+
+export interface Challenge {
+  id: string;
+  purpose: ChallengePurpose;
+  flow: string;
+  account_id: string | null;
+  sent_to: string;
+  mac: string;
+  data: string | null;
+  attempts: number;
+  max_attempts: number;
+  created_at: number;
+  expires_at: number;
+  consumed_at: number | null;
+}
+
+export function createChallengeStore(db: Database) {
+  return {
+    /** The newest of a flow, whatever became of it: an older code is dead once a newer one was sent. */
+    newest: (flow: string, purposes: ChallengePurpose[]) =>
+      db.one<Challenge>(
+        `SELECT * FROM challenges WHERE flow = ? AND purpose IN (${purposes.map(() => '?').join(', ')})
+         ORDER BY created_at DESC, id DESC LIMIT 1`,
+        flow,
+        ...purposes,
+      ),
+
+    byId: (id: string) => db.one<Challenge>('SELECT * FROM challenges WHERE id = ?', id),
+
+    /** Counts a try before anybody compares, so that parallel guesses gain nothing. Undefined when none is left. */
+    count: (id: string) =>
+      db.write(function* () {
+        return yield* one<Challenge>(
+          `UPDATE challenges SET attempts = attempts + 1
+           WHERE id = ? AND consumed_at IS NULL AND attempts < max_attempts AND expires_at > ? RETURNING *`,
+          id,
+          Date.now(),
+        );
+      }),
+
+    // What follows are steps of a caller's unit of work.
+    *insert(challenge: Omit<Challenge, 'attempts' | 'consumed_at'>) {
+      yield* run(
+        `INSERT INTO challenges (id, purpose, flow, account_id, sent_to, mac, data, attempts, max_attempts, created_at,
+           expires_at) VALUES (?, ?, ?, ?, ?, ?, ?, 0, ?, ?, ?)`,
+        challenge.id,
+        challenge.purpose,
+        challenge.flow,
+        challenge.account_id,
+        challenge.sent_to,
+        challenge.mac,
+        challenge.data,
+        challenge.max_attempts,
+        challenge.created_at,
+        challenge.expires_at,
+      );
+    },
+
+    /** When codes of this purpose went to this address since `since`, newest first. */
+    *sentSince(purpose: ChallengePurpose, sentTo: string, since: number) {
+      const rows = yield* all<{ created_at: number }>(
+        `SELECT created_at FROM challenges WHERE sent_to = ? AND purpose = ? AND created_at > ?
+         ORDER BY created_at DESC LIMIT 50`,
+        sentTo,
+        purpose,
+        since,
+      );
+      return rows.map((row) => row.created_at);
+    },
+
+    /** Compare-and-swap: 1 for exactly one caller. */
+    *consume(id: string) {
+      return yield* run('UPDATE challenges SET consumed_at = ? WHERE id = ? AND consumed_at IS NULL', Date.now(), id);
+    },
+
+    purge: (limit: number) =>
+      db.run(
+        'DELETE FROM challenges WHERE id IN (SELECT id FROM challenges WHERE expires_at < ? LIMIT ?)',
+        Date.now() - 86_400_000,
+        limit,
+      ),
+  };
+}
+
+export type ChallengeStore = ReturnType<typeof createChallengeStore>;

@@ -1,0 +1,152 @@
+/**
+ * One-time codes by mail: bound to their purpose, flow and address, counted before they are compared, consumed once.
+ * A decoy (no account may come of it) is stored, limited and answered like a real one and never matches.
+ */
+import { randomBytes, randomInt, timingSafeEqual } from 'node:crypto';
+import { newIdentifier } from '../artifacts/identifier.ts';
+import { AppError } from '../errors.ts';
+import type { Keyring } from '../keyring/keyring.ts';
+import type { Challenge, ChallengePurpose, ChallengeStore } from './challenge-store.ts';
+
+export interface CodeRules {
+  minutes: number;
+  attempts: number;
+  resetAttempts: number;
+  /** Codes of one purpose to one address. */
+  perQuarterHour: number;
+  perDay: number;
+}
+
+const QUARTER_MS = 15 * 60_000;
+const DAY_MS = 86_400_000;
+const INVITATION_MS = 7 * DAY_MS;
+
+export interface IssueRequest {
+  purpose: Exclude<ChallengePurpose, 'invitation'>;
+  flow: string;
+  sentTo: string;
+  accountId: string | null;
+  /** Sealed beside the code; what the proof of the code will make true. */
+  data?: unknown;
+  decoy: boolean;
+}
+
+export function createChallenges({ store, keyring, rules }: { store: ChallengeStore; keyring: Keyring; rules: CodeRules }) {
+  const macOf = (challenge: Pick<Challenge, 'id' | 'purpose' | 'sent_to'>, secret: string) =>
+    keyring.mac('code', `${challenge.purpose}|${challenge.id}|${challenge.sent_to}|${secret}`);
+  const context = (id: string) => `challenges|data|${id}`;
+
+  function matches(challenge: Challenge, secret: string): boolean {
+    return timingSafeEqual(Buffer.from(challenge.mac), Buffer.from(macOf(challenge, secret)));
+  }
+
+  /** Seconds until another code may go to this address, 0 when it may now. */
+  function waitFor(sent: number[]): number {
+    const now = Date.now();
+    const quarter = sent.filter((at) => at > now - QUARTER_MS);
+    const until = [
+      quarter.length >= rules.perQuarterHour ? (quarter[rules.perQuarterHour - 1] as number) + QUARTER_MS : 0,
+      sent.length >= rules.perDay ? (sent[rules.perDay - 1] as number) + DAY_MS : 0,
+    ];
+    return Math.max(0, Math.ceil((Math.max(...until) - now) / 1000));
+  }
+
+  return {
+    rules,
+
+    /** Steps: stores a new code for the flow and yields it for the mail.
+     * @throws AppError too_many_attempts, alike for known and unknown addresses. */
+    *issue(request: IssueRequest) {
+      const wait = waitFor(yield* store.sentSince(request.purpose, request.sentTo, Date.now() - DAY_MS));
+      if (wait > 0) {
+        throw new AppError('too_many_attempts', {
+          message: `Several codes were sent to this address already. Use the newest one, or ask for another in ${Math.ceil(wait / 60)} minutes.`,
+          retryAfter: wait,
+          fields: [{ field: '', code: 'too_many_codes', values: { minutes: Math.ceil(wait / 60) } }],
+        });
+      }
+      const code = String(randomInt(0, 1_000_000)).padStart(6, '0');
+      const now = Date.now();
+      const challenge = {
+        id: newIdentifier(),
+        purpose: request.purpose,
+        flow: request.flow,
+        account_id: request.accountId,
+        sent_to: request.sentTo,
+        max_attempts: request.purpose === 'reset' ? rules.resetAttempts : rules.attempts,
+        created_at: now,
+        expires_at: now + rules.minutes * 60_000,
+      };
+      // A decoy's hash is of something that no form can carry.
+      const mac = macOf(challenge, request.decoy ? `decoy ${randomBytes(16).toString('hex')}` : code);
+      const data = keyring.sealJson('code', request.data ?? null, context(challenge.id));
+      yield* store.insert({ ...challenge, mac, data });
+      return { code, expiresAt: challenge.expires_at };
+    },
+
+    /** Steps: a 256-bit link for an invitation. */
+    *invite(sentTo: string, data: unknown) {
+      const secret = randomBytes(32).toString('base64url');
+      const id = newIdentifier();
+      const now = Date.now();
+      const challenge = { id, purpose: 'invitation' as const, flow: id, account_id: null, sent_to: sentTo };
+      yield* store.insert({
+        ...challenge,
+        mac: macOf(challenge, secret),
+        data: keyring.sealJson('code', data, context(id)),
+        max_attempts: 20,
+        created_at: now,
+        expires_at: now + INVITATION_MS,
+      });
+      return { token: `${id}.${secret}`, days: INVITATION_MS / DAY_MS };
+    },
+
+    /** Whether a code is awaited in this flow, and where it went. */
+    pending: (flow: string, purposes: ChallengePurpose[]) => store.newest(flow, purposes),
+
+    /** The invitation behind a link's token, without using it up. */
+    async invitation(token: string): Promise<Challenge | undefined> {
+      const [id, secret] = token.split('.');
+      const challenge = id && secret ? await store.byId(id) : undefined;
+      if (!challenge || challenge.purpose !== 'invitation' || challenge.consumed_at !== null) return undefined;
+      return challenge.expires_at > Date.now() && matches(challenge, secret as string) ? challenge : undefined;
+    },
+
+    /** Counts the try, then compares. Resolves with the challenge, which the caller consumes in its unit of work.
+     * @throws AppError invalid_code or code_expired with what the person can do. */
+    async prove(flow: string, purposes: ChallengePurpose[], code: string): Promise<Challenge> {
+      const challenge = await store.newest(flow, purposes);
+      const counted = challenge && (await store.count(challenge.id));
+      if (!challenge || !counted) throw spent(challenge);
+      if (matches(counted, code)) return counted;
+      const left = counted.max_attempts - counted.attempts;
+      if (left <= 0) throw spent({ ...counted, attempts: counted.max_attempts });
+      throw new AppError('invalid_code', {
+        message: 'This is not the code that was sent last.',
+        fields: [{ field: 'code', code: 'code_wrong', values: { left } }],
+      });
+    },
+
+    /** Steps: exactly one caller may go on. */
+    *consume(challenge: Challenge) {
+      if ((yield* store.consume(challenge.id)) !== 1) throw spent(challenge);
+    },
+
+    dataOf: <Data>(challenge: Challenge): Data =>
+      keyring.openJson<Data>('code', challenge.data as string, context(challenge.id)),
+
+    purge: store.purge,
+  };
+}
+
+export type Challenges = ReturnType<typeof createChallenges>;
+
+function spent(challenge: Challenge | undefined): AppError {
+  const tooMany = challenge && challenge.consumed_at === null && challenge.attempts >= challenge.max_attempts;
+  return new AppError(tooMany ? 'invalid_code' : 'code_expired', {
+    message: tooMany
+      ? 'This code was tried too often. Ask for a new one.'
+      : 'This code has expired or was used already. Ask for a new one.',
+    fields: [{ field: 'code', code: tooMany ? 'code_attempts' : 'code_expired' }],
+  });
+}

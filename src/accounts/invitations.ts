@@ -1,0 +1,85 @@
+/** An invitation by mail: the link's page sets name and password; the account exists, verified, from then on. */
+import type { Database } from '../db/database.ts';
+import { UniqueViolation } from '../db/database.ts';
+import { AppError, type FieldError } from '../errors.ts';
+import type { Outbox } from '../jobs/outbox.ts';
+import type { Challenges } from './challenges.ts';
+import { canonicalEmail } from './email.ts';
+import type { PasswordPolicy } from './password-policy.ts';
+import type { Passwords } from './passwords.ts';
+import { newAccount } from './registration.ts';
+import type { Account, AccountStore } from './store.ts';
+
+export interface InvitationsOptions {
+  db: Database;
+  store: AccountStore;
+  challenges: Challenges;
+  outbox: Outbox;
+  passwords: Passwords;
+  policy: PasswordPolicy;
+  serviceName: string;
+  issuer: string;
+}
+
+interface Invited {
+  email: string;
+  name: string | null;
+  locale: string;
+}
+
+export function createInvitations(options: InvitationsOptions) {
+  const { db, store, challenges, outbox, passwords, policy } = options;
+  const gone = () => new AppError('code_expired', { message: 'This invitation has expired or was used already. Ask for a new one.' });
+
+  return {
+    /** Resolves with the link that was mailed. @throws AppError invalid_request, conflict. */
+    async invite(input: { email: string; name: string | null; locale: string; inviter: string | null }) {
+      const email = canonicalEmail(input.email);
+      if (!email) throw new AppError('invalid_request', { message: 'This is not an e-mail address.', fields: [{ field: 'email', code: 'email_invalid' }] });
+      if (await store.byEmail(email.canonical)) {
+        throw new AppError('conflict', { message: `There is an account for ${email.address} already.` });
+      }
+      const invited: Invited = { email: email.address, name: input.name, locale: input.locale };
+      const link = await db.write(function* () {
+        const { token, days } = yield* challenges.invite(email.canonical, invited);
+        const url = `${options.issuer}/invitation/${token}`;
+        const data = { link: url, inviter: input.inviter, days };
+        yield* outbox.enqueue('mail', { template: 'invitation', to: email.canonical, locale: input.locale, data }, days * 86_400_000);
+        return url;
+      });
+      outbox.wake();
+      return { email: email.address, link };
+    },
+
+    /** What a link's page shows. @throws AppError code_expired. */
+    async find(token: string): Promise<Invited> {
+      const challenge = await challenges.invitation(token);
+      if (!challenge) throw gone();
+      return challenges.dataOf<Invited>(challenge);
+    },
+
+    async accept(token: string, input: { name: string; password: string }): Promise<Account> {
+      const challenge = await challenges.invitation(token);
+      if (!challenge) throw gone();
+      const invited = challenges.dataOf<Invited>(challenge);
+      const name = input.name.normalize('NFC').trim();
+      const fields: FieldError[] = name === '' ? [{ field: 'name', code: 'name_missing' }] : [];
+      fields.push(...policy.check(input.password, { email: challenge.sent_to, name, service: options.serviceName }));
+      if (fields.length > 0) throw new AppError('invalid_request', { fields });
+      const passwordHash = await passwords.hash(input.password);
+      const account = newAccount({ email: invited.email, canonical: challenge.sent_to, name, passwordHash, locale: invited.locale, verified: true });
+      try {
+        await db.write(function* () {
+          yield* challenges.consume(challenge);
+          yield* store.insert(account);
+        });
+      } catch (error) {
+        if (error instanceof UniqueViolation) throw gone();
+        throw error;
+      }
+      return account;
+    },
+  };
+}
+
+export type Invitations = ReturnType<typeof createInvitations>;

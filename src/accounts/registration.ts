@@ -1,0 +1,144 @@
+/**
+ * Becoming an account: nothing exists before the code that was mailed comes back in the same flow. A known address is
+ * answered, timed and limited like an unknown one; its owner gets a mail that says so.
+ */
+import { randomUUID } from 'node:crypto';
+import type { Database } from '../db/database.ts';
+import { UniqueViolation } from '../db/database.ts';
+import { AppError, type FieldError } from '../errors.ts';
+import type { Outbox } from '../jobs/outbox.ts';
+import type { Challenge } from './challenge-store.ts';
+import type { Challenges } from './challenges.ts';
+import { canonicalEmail, domainAllowed } from './email.ts';
+import type { PasswordPolicy } from './password-policy.ts';
+import type { Passwords } from './passwords.ts';
+import type { Account, AccountStore, Profile } from './store.ts';
+
+export interface RegistrationRules {
+  mode: 'open' | 'invite' | 'closed';
+  domains: string[];
+  serviceName: string;
+}
+
+export interface RegistrationOptions {
+  db: Database;
+  store: AccountStore;
+  challenges: Challenges;
+  outbox: Outbox;
+  passwords: Passwords;
+  policy: PasswordPolicy;
+  rules: RegistrationRules;
+}
+
+interface Pending {
+  email: string;
+  name: string;
+  passwordHash: string;
+  locale: string;
+}
+
+export function createRegistration(options: RegistrationOptions) {
+  const { db, store, challenges, outbox, passwords, policy, rules } = options;
+
+  /** @throws AppError invalid_request with every fault of the form at once. */
+  function checked(input: { email: string; name: string; password: string }) {
+    const email = canonicalEmail(input.email);
+    const fields: FieldError[] = [];
+    if (!email) fields.push({ field: 'email', code: 'email_invalid' });
+    else if (!domainAllowed(email.canonical, rules.domains)) fields.push({ field: 'email', code: 'email_domain' });
+    const name = input.name.normalize('NFC').trim();
+    if (name === '') fields.push({ field: 'name', code: 'name_missing' });
+    if ([...name].length > 200) fields.push({ field: 'name', code: 'name_too_long', values: { max: 200 } });
+    const about = { email: email?.canonical ?? input.email, name, service: rules.serviceName };
+    fields.push(...policy.check(input.password, about));
+    if (!email || fields.length > 0) throw new AppError('invalid_request', { fields });
+    return { email, name };
+  }
+
+  return {
+    rules,
+
+    /** Sends a code (or, to the owner of a known address, word of the attempt). Resolves alike in both cases.
+     * @throws AppError invalid_request, registration_closed, too_many_attempts, busy. */
+    async start(input: { flow: string; email: string; name: string; password: string; locale: string }): Promise<void> {
+      if (rules.mode !== 'open') throw new AppError('registration_closed');
+      const { email, name } = checked(input);
+      const passwordHash = await passwords.hash(input.password);
+      const pending: Pending = { email: email.address, name, passwordHash, locale: input.locale };
+      await db.write(function* () {
+        yield* send(email.canonical, input.flow, pending);
+      });
+      outbox.wake();
+    },
+
+    /** Another code for the same flow; the earlier one stops working. */
+    async resend(flow: string): Promise<void> {
+      const challenge = await challenges.pending(flow, ['register']);
+      if (!challenge) throw new AppError('code_expired');
+      const pending = challenges.dataOf<Pending>(challenge);
+      await db.write(function* () {
+        yield* send(challenge.sent_to, flow, pending);
+      });
+      outbox.wake();
+    },
+
+    /** Makes the account that a proved code belongs to. @throws AppError conflict when somebody was faster. */
+    async complete(challenge: Challenge): Promise<Account> {
+      const pending = challenges.dataOf<Pending>(challenge);
+      const account = newAccount({ ...pending, canonical: challenge.sent_to, verified: true });
+      try {
+        await db.write(function* () {
+          yield* challenges.consume(challenge);
+          yield* store.insert(account);
+        });
+      } catch (error) {
+        if (!(error instanceof UniqueViolation)) throw error;
+        throw new AppError('conflict', { fields: [{ field: '', code: 'account_exists' }], cause: error });
+      }
+      return account;
+    },
+  };
+
+  function* send(canonical: string, flow: string, pending: Pending) {
+    const known = (yield* store.findByEmail(canonical)) !== undefined;
+    const request = { purpose: 'register' as const, flow, sentTo: canonical, accountId: null, data: pending, decoy: known };
+    const { code, expiresAt } = yield* challenges.issue(request);
+    const mail = known
+      ? { template: 'exists', data: {} }
+      : { template: 'verify', data: { code, minutes: challenges.rules.minutes, name: pending.name } };
+    const lifetime = known ? undefined : expiresAt - Date.now();
+    yield* outbox.enqueue('mail', { ...mail, to: canonical, locale: pending.locale }, lifetime);
+  }
+}
+
+export type Registration = ReturnType<typeof createRegistration>;
+
+export interface NewAccount {
+  email: string;
+  canonical: string;
+  name: string | null;
+  passwordHash: string | null;
+  locale: string | null;
+  verified: boolean;
+}
+
+/** An id is random and never used again, also not after deletion and another registration. */
+export function newAccount(input: NewAccount): Account {
+  const now = Date.now();
+  const nothing = { given_name: null, family_name: null, preferred_username: null, picture: null, zoneinfo: null };
+  const profile: Profile = { ...nothing, name: input.name, locale: input.locale };
+  return {
+    id: `usr_${now.toString(16).padStart(12, '0')}${randomUUID().replaceAll('-', '')}`,
+    email: input.email,
+    emailCanonical: input.canonical,
+    emailVerifiedAt: input.verified ? now : null,
+    passwordHash: input.passwordHash,
+    passwordChangedAt: input.passwordHash === null ? null : now,
+    status: 'active',
+    profile,
+    phoneNumber: null,
+    address: null,
+    createdAt: now,
+    updatedAt: now,
+  };
+}

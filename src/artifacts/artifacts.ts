@@ -1,0 +1,32 @@
+/** The contract of short-lived values (codes, interactions, pushed requests, replay ids, device codes, opaque access
+ * tokens), whichever backend keeps them. Identifiers arrive and leave as the protocol knows them. */
+
+export interface Artifact {
+  payload: Record<string, unknown>;
+  /** Set once `consume` won, in seconds since 1970. */
+  consumed?: number;
+}
+
+export interface ArtifactKeys {
+  grantId?: string | undefined;
+  userCode?: string | undefined;
+}
+
+export interface Artifacts {
+  /** Stores or replaces the whole value. `expiresAt` in milliseconds since 1970. */
+  upsert(kind: string, id: string, payload: Record<string, unknown>, expiresAt: number, keys: ArtifactKeys): Promise<void>;
+  /** False when the id is known already (replay ids; RFC 9449 section 11.1, RFC 7523 section 3). */
+  insert(kind: string, id: string, payload: Record<string, unknown>, expiresAt: number): Promise<boolean>;
+  find(kind: string, id: string): Promise<Artifact | undefined>;
+  findByUserCode(kind: string, userCode: string): Promise<Artifact | undefined>;
+  /** Compare-and-swap: true for exactly one caller, whatever the number of parallel ones. */
+  consume(kind: string, id: string): Promise<boolean>;
+  destroy(kind: string, id: string): Promise<void>;
+  revokeByGrantId(grantId: string): Promise<void>;
+  /** Removes at most `limit` expired values; resolves with how many. */
+  purge(limit: number): Promise<number>;
+  close(): Promise<void>;
+}
+
+/** Rows stay this long after their expiry, because the protocol core loads expired ones to answer precisely. */
+export const AFTERLIFE_MS = 60_000;

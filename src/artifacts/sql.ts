@@ -1,0 +1,86 @@
+/** Artifacts in the SQL database: the default, and what Redis falls back to. */
+import type { Database } from '../db/database.ts';
+import type { Keyring } from '../keyring/keyring.ts';
+import { AFTERLIFE_MS, type Artifact, type Artifacts } from './artifacts.ts';
+import { storedIdentifier } from './identifier.ts';
+
+interface Row {
+  id: string;
+  payload: string;
+  consumed_at: number | null;
+}
+
+export function createSqlArtifacts({ db, keyring }: { db: Database; keyring: Keyring }): Artifacts {
+  const rowId = (kind: string, id: string) => `${kind}:${storedIdentifier(id)}`;
+  const userCodeId = (kind: string, userCode: string) => keyring.mac('payload', `${kind}|user_code|${userCode}`);
+
+  function opened(row: Row | undefined): Artifact | undefined {
+    if (!row) return undefined;
+    const payload = keyring.openJson<Artifact['payload']>('payload', row.payload, row.id);
+    return row.consumed_at === null ? { payload } : { payload, consumed: Math.floor(row.consumed_at / 1000) };
+  }
+
+  return {
+    async upsert(kind, id, payload, expiresAt, keys) {
+      const row = rowId(kind, id);
+      await db.run(
+        `INSERT INTO artifacts (id, kind, payload, grant_id, user_code, expires_at) VALUES (?, ?, ?, ?, ?, ?)
+         ON CONFLICT (id) DO UPDATE SET payload = excluded.payload, grant_id = excluded.grant_id,
+           user_code = excluded.user_code, expires_at = excluded.expires_at`,
+        row,
+        kind,
+        keyring.sealJson('payload', payload, row),
+        keys.grantId,
+        keys.userCode === undefined ? null : userCodeId(kind, keys.userCode),
+        expiresAt,
+      );
+    },
+
+    async insert(kind, id, payload, expiresAt) {
+      const row = rowId(kind, id);
+      const inserted = await db.run(
+        'INSERT INTO artifacts (id, kind, payload, expires_at) VALUES (?, ?, ?, ?) ON CONFLICT (id) DO NOTHING',
+        row,
+        kind,
+        keyring.sealJson('payload', payload, row),
+        expiresAt,
+      );
+      return inserted === 1;
+    },
+
+    find: async (kind, id) =>
+      opened(await db.one<Row>('SELECT id, payload, consumed_at FROM artifacts WHERE id = ?', rowId(kind, id))),
+
+    findByUserCode: async (kind, userCode) =>
+      opened(
+        await db.one<Row>(
+          'SELECT id, payload, consumed_at FROM artifacts WHERE user_code = ?',
+          userCodeId(kind, userCode),
+        ),
+      ),
+
+    consume: async (kind, id) =>
+      (await db.run(
+        'UPDATE artifacts SET consumed_at = ? WHERE id = ? AND consumed_at IS NULL',
+        Date.now(),
+        rowId(kind, id),
+      )) === 1,
+
+    async destroy(kind, id) {
+      await db.run('DELETE FROM artifacts WHERE id = ?', rowId(kind, id));
+    },
+
+    async revokeByGrantId(grantId) {
+      await db.run('DELETE FROM artifacts WHERE grant_id = ?', grantId);
+    },
+
+    purge: (limit) =>
+      db.run(
+        'DELETE FROM artifacts WHERE id IN (SELECT id FROM artifacts WHERE expires_at < ? LIMIT ?)',
+        Date.now() - AFTERLIFE_MS,
+        limit,
+      ),
+
+    async close() {},
+  };
+}

@@ -1,0 +1,54 @@
+/** Opens the configured database, or says in one sentence within seconds why that does not work. */
+import { mkdirSync } from 'node:fs';
+import { dirname } from 'node:path';
+import type { Database } from './database.ts';
+
+export interface DatabaseTarget {
+  /** `postgres://…`, or unset for SQLite. */
+  url?: string | undefined;
+  /** The SQLite file, used when `url` is unset. */
+  file: string;
+}
+
+/** A database that can't be opened; the message is a sentence for the operator. */
+export class DatabaseFault extends Error {}
+
+/** @throws DatabaseFault when the driver does not load, the server does not answer or the file is no database. */
+export async function connect(target: DatabaseTarget): Promise<Database> {
+  return target.url ? connectPostgres(target.url) : connectSqlite(target.file);
+}
+
+async function connectPostgres(url: string): Promise<Database> {
+  const { openPostgres } = await import('./postgres.ts');
+  const database = openPostgres(url);
+  const { host } = new URL(url);
+  try {
+    await database.one('SELECT 1 AS up');
+  } catch (error) {
+    await database.close().catch(() => {});
+    throw new DatabaseFault(
+      `PostgreSQL at ${host} does not answer (${reason(error)}). Check LATCHKEY_DATABASE_URL, the server and its access rules.`,
+      { cause: error },
+    );
+  }
+  return database;
+}
+
+async function connectSqlite(file: string): Promise<Database> {
+  try {
+    mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
+    const { openSqlite } = await import('./sqlite.ts');
+    return openSqlite(file);
+  } catch (error) {
+    throw new DatabaseFault(
+      `The database ${file} can't be opened (${reason(error)}). Check that the file is a SQLite database, that its folder exists and that this user may write both.`,
+      { cause: error },
+    );
+  }
+}
+
+function reason(error: unknown): string {
+  const inner = error instanceof Error && error.cause instanceof Error ? error.cause : error;
+  if (inner instanceof AggregateError) return inner.errors.map((each) => (each as Error).message).join('; ');
+  return inner instanceof Error ? inner.message : String(inner);
+}

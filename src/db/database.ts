@@ -1,0 +1,72 @@
+/** What a store may ask of a database, whichever engine is behind it. */
+import { AppError } from '../errors.ts';
+import type { Steps, Unit, Value } from './statement.ts';
+
+export interface Database {
+  readonly dialect: 'sqlite' | 'postgres';
+  /** Reads committed rows. */
+  one<Row>(sql: string, ...params: Value[]): Promise<Row | undefined>;
+  all<Row>(sql: string, ...params: Value[]): Promise<Row[]>;
+  /** One writing statement as a unit of its own; resolves after the commit with the number of changed rows. */
+  run(sql: string, ...params: Value[]): Promise<number>;
+  /**
+   * Runs the unit atomically and resolves with its result after the commit. What the unit throws undoes it whole.
+   * The body may run again from its start after a serialisation failure: keep side effects out of it.
+   */
+  write<Result>(unit: Unit<Result>): Promise<Result>;
+  close(): Promise<void>;
+}
+
+/** A row with this unique value exists already. */
+export class UniqueViolation extends Error {
+  constructor(cause: unknown) {
+    super('a row with this unique value exists already', { cause });
+    this.name = 'UniqueViolation';
+  }
+}
+
+/** The words for a store that does not answer now; the whole cause goes to the log, not to the caller. */
+export function storageUnavailable(cause: unknown): AppError {
+  return new AppError('storage_unavailable', {
+    message: 'The data store does not answer at the moment. Nothing was changed; try again in a moment.',
+    retryAfter: 1,
+    cause,
+  });
+}
+
+/** Drives a unit synchronously; `execute` answers each statement at once. */
+export function drive<Result>(steps: Steps<Result>, execute: (statement: StatementOf<Result>) => unknown): Result {
+  let step = steps.next();
+  while (!step.done) {
+    let answer: unknown;
+    try {
+      answer = execute(step.value);
+    } catch (error) {
+      step = steps.throw(error);
+      continue;
+    }
+    step = steps.next(answer);
+  }
+  return step.value;
+}
+
+/** Drives a unit with awaits. */
+export async function driveAsync<Result>(
+  steps: Steps<Result>,
+  execute: (statement: StatementOf<Result>) => Promise<unknown>,
+): Promise<Result> {
+  let step = steps.next();
+  while (!step.done) {
+    let answer: unknown;
+    try {
+      answer = await execute(step.value);
+    } catch (error) {
+      step = steps.throw(error);
+      continue;
+    }
+    step = steps.next(answer);
+  }
+  return step.value;
+}
+
+type StatementOf<Result> = Steps<Result> extends Generator<infer S, unknown, unknown> ? S : never;

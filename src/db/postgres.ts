@@ -1,0 +1,127 @@
+/**
+ * PostgreSQL by a pool of the pg driver: a unit of work is one transaction, statements are prepared by name on each
+ * connection. Wide integers come back as numbers; every time column holds milliseconds, far below 2^53.
+ */
+import { createHash } from 'node:crypto';
+import pg from 'pg';
+import { type Database, driveAsync, storageUnavailable, UniqueViolation } from './database.ts';
+import { run, type Statement, type Steps, type Unit, type Value } from './statement.ts';
+
+const INT8 = 20;
+const ATTEMPTS = 4;
+
+const types = {
+  getTypeParser(oid: number, format?: 'text' | 'binary') {
+    if (oid === INT8 && format !== 'binary') return Number;
+    return pg.types.getTypeParser(oid as never, format as never);
+  },
+};
+
+/** Opens a pool of at most `max` connections. The caller checks with `one('SELECT 1')` that the server answers. */
+export function openPostgres(url: string, { max = 10 }: { max?: number } = {}): Database {
+  const pool = new pg.Pool({
+    connectionString: url,
+    max,
+    connectionTimeoutMillis: 3000,
+    idleTimeoutMillis: 30_000,
+    keepAlive: true,
+    statement_timeout: 10_000,
+    application_name: 'latchkey',
+    types: types as never,
+  });
+  // An idle connection that the server drops is replaced by the pool; without a listener it would end the process.
+  pool.on('error', () => {});
+  const prepared = new Map<string, { name: string; text: string }>();
+
+  function prepare(sql: string): { name: string; text: string } {
+    let query = prepared.get(sql);
+    if (!query) {
+      let n = 0;
+      const text = sql.replace(/\?/g, () => `$${++n}`);
+      query = { name: createHash('sha256').update(text).digest('hex').slice(0, 24), text };
+      prepared.set(sql, query);
+    }
+    return query;
+  }
+
+  async function execute(client: pg.Pool | pg.PoolClient, { sql, params, want }: Statement): Promise<unknown> {
+    try {
+      const result = await client.query({ ...prepare(sql), values: params.map((value) => value ?? null) });
+      if (want === 'one') return result.rows[0];
+      return want === 'all' ? result.rows : (result.rowCount ?? 0);
+    } catch (error) {
+      throw translate(error);
+    }
+  }
+
+  async function connect(): Promise<pg.PoolClient> {
+    try {
+      return await pool.connect();
+    } catch (error) {
+      throw storageUnavailable(error);
+    }
+  }
+
+  async function once<Result>(unit: Unit<Result>): Promise<Result> {
+    const client = await connect();
+    let broken: Error | undefined;
+    try {
+      await client.query('BEGIN');
+      const result = await driveAsync(unit(), (statement) => execute(client, statement));
+      await client.query('COMMIT');
+      return result;
+    } catch (error) {
+      await client.query('ROLLBACK').catch((cause: Error) => {
+        broken = cause;
+      });
+      throw translate(error);
+    } finally {
+      client.release(broken);
+    }
+  }
+
+  async function write<Result>(unit: Unit<Result>): Promise<Result> {
+    for (let attempt = 1; ; attempt += 1) {
+      try {
+        return await once(unit);
+      } catch (error) {
+        if (!(error instanceof Contention) || attempt === ATTEMPTS) {
+          throw error instanceof Contention ? storageUnavailable(error.cause) : error;
+        }
+        await new Promise((resolve) => setTimeout(resolve, Math.random() * 10 * attempt));
+      }
+    }
+  }
+
+  return {
+    dialect: 'postgres',
+    one: async <Row>(sql: string, ...params: Value[]) =>
+      (await execute(pool, { sql, params, want: 'one' })) as Row | undefined,
+    all: async <Row>(sql: string, ...params: Value[]) => (await execute(pool, { sql, params, want: 'all' })) as Row[],
+    run: (sql, ...params) => write(() => run(sql, ...params) as Steps<number>),
+    write,
+    close: () => pool.end(),
+  };
+}
+
+/** A deadlock or a serialisation failure: the unit may simply run again. */
+class Contention extends Error {
+  constructor(cause: unknown) {
+    super('the transaction met another one', { cause });
+  }
+}
+
+/** SQLSTATE classes that say "not now": connection, resources, operator intervention, read-only, start-up. */
+const UNAVAILABLE = /^(08|53|57|25006|55006|58)/;
+const BROKEN_SOCKET = /^(ECONN|ETIMEDOUT|EPIPE|ENOTFOUND|EHOSTUNREACH|EAI_AGAIN)/;
+
+function translate(error: unknown): unknown {
+  const code = (error as { code?: unknown } | null)?.code;
+  if (typeof code !== 'string') {
+    const text = error instanceof Error ? error.message : '';
+    return /timeout|terminated|not queryable|closed/i.test(text) ? storageUnavailable(error) : error;
+  }
+  if (code === '23505') return new UniqueViolation(error);
+  if (code === '40001' || code === '40P01') return new Contention(error);
+  return UNAVAILABLE.test(code) || BROKEN_SOCKET.test(code) ? storageUnavailable(error) : error;
+}

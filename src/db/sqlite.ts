@@ -1,0 +1,177 @@
+/**
+ * SQLite by better-sqlite3: one connection that writes, prepared statements, and a group commit: the units that one
+ * turn of the event loop asks for share one transaction, each as a savepoint, and every caller waits for its commit.
+ */
+import Sqlite from 'better-sqlite3';
+import { type Database, drive, storageUnavailable, UniqueViolation } from './database.ts';
+import { run, type Statement, type Steps, type Unit, type Value } from './statement.ts';
+
+/** How long the event loop may stand still for another process's lock; longer waits happen outside of it. */
+const BUSY_TIMEOUT_MS = 20;
+/** How long a unit may wait for another process's lock before its caller is told to come again. */
+const PATIENCE_MS = 1500;
+const STATEMENT_CACHE = 500;
+
+interface Waiting {
+  unit: Unit<unknown>;
+  since: number;
+  resolve(value: unknown): void;
+  reject(error: unknown): void;
+}
+
+type Outcome = { ok: true; value: unknown } | { ok: false; error: unknown };
+
+/** Opens the file (made when absent) with durable settings, which are asserted, not hoped for (SQLite forgets
+ * `synchronous=FULL` at every open under WAL). Throws when the file is no database or can't be opened. */
+export function openSqlite(filename: string): Database {
+  const connection = new Sqlite(filename, { timeout: BUSY_TIMEOUT_MS });
+  configure(connection);
+  const statements = new Map<string, Sqlite.Statement>();
+  let queue: Waiting[] = [];
+  let scheduled = false;
+  let closed = false;
+
+  function prepare(sql: string): Sqlite.Statement {
+    let statement = statements.get(sql);
+    if (!statement) {
+      statement = connection.prepare(sql);
+      if (statements.size >= STATEMENT_CACHE) statements.delete(statements.keys().next().value as string);
+      statements.set(sql, statement);
+    }
+    return statement;
+  }
+
+  function execute({ sql, params, want }: Statement): unknown {
+    const statement = prepare(sql);
+    const values = params.map(plain);
+    try {
+      if (want === 'one') return statement.get(...values);
+      if (want === 'all') return statement.all(...values);
+      return statement.run(...values).changes;
+    } catch (error) {
+      throw translate(error);
+    }
+  }
+
+  function read<Result>(want: 'one' | 'all', sql: string, params: readonly Value[]): Promise<Result> {
+    try {
+      return Promise.resolve(execute({ sql, params, want }) as Result);
+    } catch (error) {
+      return Promise.reject(error);
+    }
+  }
+
+  function later(ms: number): void {
+    scheduled = true;
+    if (ms > 0) setTimeout(flush, ms);
+    else setImmediate(flush);
+  }
+
+  function flush(): void {
+    scheduled = false;
+    if (queue.length === 0) return;
+    const batch = queue;
+    queue = [];
+    try {
+      connection.exec('BEGIN IMMEDIATE');
+    } catch (error) {
+      postpone(batch, error);
+      return;
+    }
+    const outcomes = batch.map((waiting) => runUnit(waiting.unit));
+    try {
+      connection.exec('COMMIT');
+    } catch (error) {
+      if (connection.inTransaction) connection.exec('ROLLBACK');
+      for (const waiting of batch) waiting.reject(translate(error));
+      return;
+    }
+    batch.forEach((waiting, index) => {
+      const outcome = outcomes[index] as Outcome;
+      if (outcome.ok) waiting.resolve(outcome.value);
+      else waiting.reject(outcome.error);
+    });
+  }
+
+  /** Another process holds the lock: wait outside the event loop's way, and give up on those who waited long. */
+  function postpone(batch: Waiting[], error: unknown): void {
+    const now = performance.now();
+    const patient = isBusy(error) ? batch.filter((waiting) => now - waiting.since < PATIENCE_MS) : [];
+    for (const waiting of batch) if (!patient.includes(waiting)) waiting.reject(translate(error));
+    queue = patient.concat(queue);
+    if (queue.length > 0 && !scheduled) later(10 + Math.random() * 20);
+  }
+
+  function runUnit(unit: Unit<unknown>): Outcome {
+    connection.exec('SAVEPOINT unit');
+    try {
+      const value = drive(unit(), execute);
+      connection.exec('RELEASE unit');
+      return { ok: true, value };
+    } catch (error) {
+      // A full disk or a read error may have ended the whole transaction already; the commit will then fail for all.
+      if (connection.inTransaction) connection.exec('ROLLBACK TO unit; RELEASE unit');
+      return { ok: false, error };
+    }
+  }
+
+  function write<Result>(unit: Unit<Result>): Promise<Result> {
+    if (closed) return Promise.reject(storageUnavailable(new Error('the database is closed')));
+    return new Promise<Result>((resolve, reject) => {
+      queue.push({ unit, since: performance.now(), resolve: resolve as (value: unknown) => void, reject });
+      if (!scheduled) later(0);
+    });
+  }
+
+  return {
+    dialect: 'sqlite',
+    one: (sql, ...params) => read('one', sql, params),
+    all: (sql, ...params) => read('all', sql, params),
+    run: (sql, ...params) => write(() => run(sql, ...params) as Steps<number>),
+    write,
+    async close() {
+      if (closed) return;
+      while (queue.length > 0) await new Promise((resolve) => setImmediate(resolve));
+      closed = true;
+      connection.pragma('wal_checkpoint(TRUNCATE)');
+      connection.close();
+    },
+  };
+}
+
+function configure(connection: Sqlite.Database): void {
+  connection.pragma('journal_mode = WAL');
+  connection.pragma('synchronous = FULL');
+  connection.pragma('foreign_keys = ON');
+  connection.pragma('trusted_schema = OFF');
+  connection.pragma('wal_autocheckpoint = 4000');
+  connection.pragma('cache_size = -32768');
+  const journal = connection.pragma('journal_mode', { simple: true });
+  const synchronous = connection.pragma('synchronous', { simple: true });
+  const foreignKeys = connection.pragma('foreign_keys', { simple: true });
+  if ((journal !== 'wal' && journal !== 'memory') || synchronous !== 2 || foreignKeys !== 1) {
+    throw new Error(
+      `SQLite did not take its durable settings (journal ${journal}, synchronous ${synchronous}, foreign keys ${foreignKeys})`,
+    );
+  }
+}
+
+function plain(value: Value): string | number | bigint | Buffer | null {
+  return value === undefined ? null : value;
+}
+
+function codeOf(error: unknown): string {
+  return error instanceof Sqlite.SqliteError ? error.code : '';
+}
+
+function isBusy(error: unknown): boolean {
+  return /^SQLITE_(BUSY|LOCKED)/.test(codeOf(error));
+}
+
+const UNAVAILABLE = /^SQLITE_(BUSY|LOCKED|FULL|IOERR|READONLY|CANTOPEN|PROTOCOL|NOMEM)/;
+
+function translate(error: unknown): unknown {
+  const code = codeOf(error);
+  if (code === 'SQLITE_CONSTRAINT_UNIQUE' || code === 'SQLITE_CONSTRAINT_PRIMARYKEY') return new UniqueViolation(error);
+  return UNAVAILABLE.test(code) ? storageUnavailable(error) : error;
+}

@@ -1,0 +1,30 @@
+/**
+ * A unit of work is a generator that yields statements: SQLite drives it synchronously inside its group commit,
+ * PostgreSQL drives the same body with awaits inside one transaction. So a rule that must be atomic is written once.
+ */
+export type Value = string | number | bigint | Buffer | null | undefined;
+
+export interface Statement {
+  readonly sql: string;
+  readonly params: readonly Value[];
+  /** `one`: first row or undefined; `all`: every row; `run`: the number of changed rows. */
+  readonly want: 'one' | 'all' | 'run';
+}
+
+export type Steps<Result> = Generator<Statement, Result, unknown>;
+export type Unit<Result> = () => Steps<Result>;
+
+/** The first row, or undefined. Placeholders are `?` on both engines. */
+export function* one<Row>(sql: string, ...params: Value[]): Steps<Row | undefined> {
+  return (yield { sql, params, want: 'one' }) as Row | undefined;
+}
+
+/** Every row. */
+export function* all<Row>(sql: string, ...params: Value[]): Steps<Row[]> {
+  return (yield { sql, params, want: 'all' }) as Row[];
+}
+
+/** The number of rows that the statement changed. */
+export function* run(sql: string, ...params: Value[]): Steps<number> {
+  return (yield { sql, params, want: 'run' }) as number;
+}

@@ -1,0 +1,143 @@
+/**
+ * The protocol core's storage contract on our stores: long-lived models have tables of their own, everything else is
+ * an artifact. The core has no compare-and-swap, so `consume` throws its own InvalidGrant when another request won,
+ * and a replay id that is known already throws on insertion (both become OAuth answers, not a 500).
+ */
+import Provider, { type Adapter, type AdapterPayload, errors } from 'oidc-provider';
+import type { Artifacts } from '../artifacts/artifacts.ts';
+import { AppError } from '../errors.ts';
+
+export interface Visit {
+  ip: string | null;
+  userAgent: string | null;
+  sessionUid?: string | undefined;
+}
+
+type Payload = Record<string, unknown>;
+
+/** What a long-lived model's table offers; each store has the methods that its model uses. */
+export interface ModelRows {
+  upsert(id: string, payload: Payload, expiresAt: number, visit: Visit): Promise<void>;
+  find(id: string): Promise<object | undefined>;
+  destroy(id: string): Promise<void>;
+  findByUid?(uid: string): Promise<object | undefined>;
+  consume?(id: string): Promise<boolean>;
+  revokeByGrantId?(grantId: string): Promise<void>;
+}
+
+export interface AdapterOptions {
+  artifacts: Artifacts;
+  rows: Partial<Record<string, ModelRows>>;
+  grantLives(grantId: string): Promise<boolean>;
+  /** The address and user agent of the request under way. */
+  visitorOf(req: import('node:http').IncomingMessage): { ip: string | null; userAgent: string | null };
+}
+
+/** Twenty years, in seconds: for models that the core saves without a lifetime (clients). */
+const UNLIMITED = 20 * 365 * 86_400;
+
+export function createAdapter(options: AdapterOptions): (model: string) => Adapter {
+  function visit(): Visit {
+    const ctx = Provider.ctx;
+    if (!ctx) return { ip: null, userAgent: null };
+    return { ...options.visitorOf(ctx.req), sessionUid: ctx.oidc?.session?.uid };
+  }
+
+  return (model) => {
+    const rows = options.rows[model];
+    const adapter = rows ? rowsAdapter(rows, visit) : artifactAdapter(model, options);
+    return guarded(adapter);
+  };
+}
+
+function expiry(expiresIn: number | undefined): number {
+  return Date.now() + (expiresIn ?? UNLIMITED) * 1000;
+}
+
+function rowsAdapter(rows: ModelRows, visit: () => Visit): Adapter {
+  return {
+    upsert: (id, payload, expiresIn) => rows.upsert(id, payload as Payload, expiry(expiresIn), visit()),
+    find: async (id) => (await rows.find(id)) as AdapterPayload | undefined,
+    findByUid: async (uid) => (await rows.findByUid?.(uid)) as AdapterPayload | undefined,
+    findByUserCode: async () => undefined,
+    async consume(id) {
+      if (!(await rows.consume?.(id))) throw new errors.InvalidGrant('refresh token was used already');
+    },
+    destroy: (id) => rows.destroy(id),
+    revokeByGrantId: async (grantId) => rows.revokeByGrantId?.(grantId),
+  };
+}
+
+function artifactAdapter(kind: string, { artifacts, grantLives }: AdapterOptions): Adapter {
+  /** Opaque access tokens may sit in a volatile store, so SQL is asked whether their grant still lives. */
+  async function loaded(id: string): Promise<AdapterPayload | undefined> {
+    const artifact = await artifacts.find(kind, id);
+    if (!artifact) return undefined;
+    const grantId = artifact.payload['grantId'];
+    if (kind === 'AccessToken' && typeof grantId === 'string' && !(await grantLives(grantId))) return undefined;
+    return restored(id, artifact);
+  }
+
+  return {
+    async upsert(id, payload, expiresIn) {
+      const { jti: _secret, ...kept } = payload as Payload;
+      if (kind === 'ReplayDetection') {
+        if (!(await artifacts.insert(kind, id, kept, expiry(expiresIn)))) {
+          throw new errors.InvalidRequest('this proof or assertion was used already');
+        }
+        return;
+      }
+      // A device code is found by its user code too, and must then know its own name; the payload is sealed.
+      const stored = kind === 'DeviceCode' ? { ...kept, id } : kept;
+      await artifacts.upsert(kind, id, stored, expiry(expiresIn), {
+        grantId: kept['grantId'] as string | undefined,
+        userCode: kept['userCode'] as string | undefined,
+      });
+    },
+    find: loaded,
+    // Only sessions are looked up by uid; they have a table of their own.
+    findByUid: async () => undefined,
+    async findByUserCode(userCode) {
+      const artifact = await artifacts.findByUserCode(kind, userCode);
+      return artifact && restored(artifact.payload['id'] as string, artifact);
+    },
+    async consume(id) {
+      if (await artifacts.consume(kind, id)) return;
+      if (kind === 'PushedAuthorizationRequest') throw new errors.InvalidRequestUri('request_uri was used already');
+      throw new errors.InvalidGrant('this value was used already');
+    },
+    destroy: (id) => artifacts.destroy(kind, id),
+    revokeByGrantId: (grantId) => artifacts.revokeByGrantId(grantId),
+  };
+}
+
+function restored(id: string, artifact: { payload: Payload; consumed?: number }): AdapterPayload {
+  const consumed = artifact.consumed === undefined ? {} : { consumed: artifact.consumed };
+  return { ...artifact.payload, jti: id, ...consumed } as AdapterPayload;
+}
+
+/** A store that does not answer is `temporarily_unavailable` (RFC 6749 section 4.1.2.1) with status 503, never a 500. */
+function guarded(adapter: Adapter): Adapter {
+  const wrap =
+    <Args extends unknown[], Result>(method: (...args: Args) => Promise<Result>) =>
+    async (...args: Args): Promise<Result> => {
+      try {
+        return await method(...args);
+      } catch (error) {
+        if (!(error instanceof AppError)) throw error;
+        const unavailable = new errors.TemporarilyUnavailable(error.message);
+        unavailable.statusCode = 503;
+        unavailable.status = 503;
+        throw unavailable;
+      }
+    };
+  return {
+    upsert: wrap(adapter.upsert),
+    find: wrap(adapter.find),
+    findByUid: wrap(adapter.findByUid),
+    findByUserCode: wrap(adapter.findByUserCode),
+    consume: wrap(adapter.consume),
+    destroy: wrap(adapter.destroy),
+    revokeByGrantId: wrap(adapter.revokeByGrantId),
+  } as Adapter;
+}

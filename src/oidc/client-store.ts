@@ -1,0 +1,84 @@
+/** Rows of clients. Metadata is public by nature; the secret is sealed apart from it. */
+import type { Database } from '../db/database.ts';
+import type { Keyring } from '../keyring/keyring.ts';
+
+/** RFC 7591 member names, and our own (`first_party`, `require_pkce`, …). */
+export type ClientMetadata = Record<string, unknown> & { client_id: string; client_secret?: string };
+
+/** Where a client was declared: only its own source may change it. */
+export type ClientSource = 'config' | 'cli' | 'seed';
+
+export interface StoredClient {
+  metadata: ClientMetadata;
+  name: string;
+  source: ClientSource;
+  enabled: boolean;
+  createdAt: number;
+  updatedAt: number;
+}
+
+interface Row {
+  client_id: string;
+  name: string;
+  metadata: string;
+  secret: string | null;
+  source: ClientSource;
+  enabled: number;
+  created_at: number;
+  updated_at: number;
+}
+
+export function createClientStore({ db, keyring }: { db: Database; keyring: Keyring }) {
+  const context = (clientId: string) => `clients|secret|${clientId}`;
+
+  function opened(row: Row): StoredClient {
+    const metadata: ClientMetadata = { ...JSON.parse(row.metadata), client_id: row.client_id };
+    if (row.secret !== null) {
+      metadata.client_secret = keyring.open('client', row.secret, context(row.client_id)).toString();
+    }
+    const { name, source, created_at: createdAt, updated_at: updatedAt } = row;
+    return { metadata, name, source, enabled: row.enabled === 1, createdAt, updatedAt };
+  }
+
+  return {
+    async find(clientId: string): Promise<StoredClient | undefined> {
+      const row = await db.one<Row>('SELECT * FROM clients WHERE client_id = ?', clientId);
+      return row && opened(row);
+    },
+
+    async save(client: { metadata: ClientMetadata; name: string; source: ClientSource; enabled: boolean }): Promise<void> {
+      const { client_id: id, client_secret: secret, ...metadata } = client.metadata;
+      const now = Date.now();
+      await db.run(
+        `INSERT INTO clients (client_id, name, metadata, secret, source, enabled, created_at, updated_at)
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+         ON CONFLICT (client_id) DO UPDATE SET name = excluded.name, metadata = excluded.metadata,
+           secret = excluded.secret, source = excluded.source, enabled = excluded.enabled,
+           updated_at = excluded.updated_at`,
+        id,
+        client.name,
+        JSON.stringify(metadata),
+        secret === undefined ? null : keyring.seal('client', secret, context(id)),
+        client.source,
+        client.enabled ? 1 : 0,
+        now,
+        now,
+      );
+    },
+
+    remove: async (clientId: string): Promise<boolean> =>
+      (await db.run('DELETE FROM clients WHERE client_id = ?', clientId)) === 1,
+
+    /** A page of clients in the order of their ids, after `cursor`. */
+    async list(limit: number, cursor = ''): Promise<StoredClient[]> {
+      const rows = await db.all<Row>('SELECT * FROM clients WHERE client_id > ? ORDER BY client_id LIMIT ?', cursor, limit);
+      return rows.map(opened);
+    },
+
+    async all(): Promise<StoredClient[]> {
+      return (await db.all<Row>('SELECT * FROM clients')).map(opened);
+    },
+  };
+}
+
+export type ClientStore = ReturnType<typeof createClientStore>;

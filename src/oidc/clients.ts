@@ -1,0 +1,172 @@
+/** The registered clients: who may be one, with what secret, and who asks from which origin. */
+import { randomBytes } from 'node:crypto';
+import { LRUCache } from 'lru-cache';
+import { AppError } from '../errors.ts';
+import type { ClientMetadata, ClientSource, ClientStore, StoredClient } from './client-store.ts';
+
+/** How stale a client may be on an instance that did not change it. */
+const STALE_MS = 1000;
+const PUBLIC_METHODS = new Set(['none', 'private_key_jwt']);
+
+export interface ClientsOptions {
+  store: ClientStore;
+  /** Checks metadata by the protocol core's own rules. @throws with `error_description` when they are not met. */
+  validate(metadata: ClientMetadata): Promise<void>;
+}
+
+export interface NewClient {
+  metadata: Record<string, unknown>;
+  source: ClientSource;
+  enabled?: boolean;
+}
+
+export function createClients({ store, validate }: ClientsOptions) {
+  const cache = new LRUCache<string, { client: StoredClient | undefined }>({ max: 1000, ttl: STALE_MS });
+  let origins: { until: number; known: Set<string> } | undefined;
+
+  function forget(clientId: string): void {
+    cache.delete(clientId);
+    origins = undefined;
+  }
+
+  async function find(clientId: string): Promise<StoredClient | undefined> {
+    const cached = cache.get(clientId);
+    if (cached) return cached.client;
+    const client = await store.find(clientId);
+    cache.set(clientId, { client });
+    return client;
+  }
+
+  async function existing(clientId: string): Promise<StoredClient> {
+    const client = await store.find(clientId);
+    if (!client) throw new AppError('not_found', { message: `There is no client ${clientId}.` });
+    return client;
+  }
+
+  async function save(metadata: ClientMetadata, source: ClientSource, enabled: boolean): Promise<ClientMetadata> {
+    await checked(metadata);
+    await store.save({ metadata, name: nameOf(metadata), source, enabled });
+    forget(metadata.client_id);
+    return metadata;
+  }
+
+  async function checked(metadata: ClientMetadata): Promise<void> {
+    try {
+      await validate(metadata);
+    } catch (error) {
+      const detail = (error as { error_description?: unknown }).error_description;
+      if (typeof detail !== 'string') throw error;
+      throw new AppError('invalid_request', { message: `The client's metadata is not valid: ${detail}.`, cause: error });
+    }
+  }
+
+  return {
+    find,
+
+    /** What the protocol core reads: metadata of an enabled client. */
+    async metadata(clientId: string): Promise<ClientMetadata | undefined> {
+      const client = await find(clientId);
+      return client?.enabled ? client.metadata : undefined;
+    },
+
+    /** Registers a client. The answer carries the secret, which is shown this once.
+     * @throws AppError conflict when the id is taken, invalid_request when the metadata is not valid (RFC 7591). */
+    async create({ metadata, source, enabled = true }: NewClient): Promise<ClientMetadata> {
+      const clientId = (metadata['client_id'] as string | undefined) ?? randomBytes(12).toString('base64url');
+      if (await store.find(clientId)) {
+        throw new AppError('conflict', { message: `There is a client ${clientId} already.` });
+      }
+      const secret = metadata['client_secret'] ?? (needsSecret(metadata) ? newSecret() : undefined);
+      const complete = { ...metadata, client_id: clientId, ...(secret ? { client_secret: secret } : {}) };
+      return save(complete as ClientMetadata, source, enabled);
+    },
+
+    /** Changes the given members; `undefined` removes one. */
+    async update(clientId: string, changes: Record<string, unknown>, enabled?: boolean): Promise<ClientMetadata> {
+      const client = await existing(clientId);
+      const merged = { ...client.metadata, ...changes, client_id: clientId } as ClientMetadata;
+      for (const [member, value] of Object.entries(merged)) if (value === undefined) delete merged[member];
+      if (needsSecret(merged)) merged.client_secret ??= newSecret();
+      else delete merged.client_secret;
+      return save(merged, client.source, enabled ?? client.enabled);
+    },
+
+    /** A new secret at once; the old one stops working within a second. */
+    async rotateSecret(clientId: string): Promise<ClientMetadata> {
+      const client = await existing(clientId);
+      if (!needsSecret(client.metadata)) {
+        throw new AppError('conflict', { message: `The client ${clientId} has no secret: its token_endpoint_auth_method needs none.` });
+      }
+      return save({ ...client.metadata, client_secret: newSecret() }, client.source, client.enabled);
+    },
+
+    async remove(clientId: string): Promise<void> {
+      if (!(await store.remove(clientId))) throw new AppError('not_found', { message: `There is no client ${clientId}.` });
+      forget(clientId);
+    },
+
+    list: store.list,
+
+    /** Makes the clients of one source exactly those given: idempotent, secrets are kept where none is given. */
+    async apply(source: ClientSource, wanted: Array<Record<string, unknown> & { client_id: string; enabled?: boolean }>) {
+      const present = (await store.all()).filter((client) => client.source === source);
+      for (const { enabled = true, ...metadata } of wanted) {
+        const known = await store.find(metadata.client_id);
+        if (known && known.source !== source) {
+          throw new AppError('conflict', { message: `The client ${metadata.client_id} was made by ${known.source}; give it another id or remove that one.` });
+        }
+        const secret = metadata['client_secret'] ?? known?.metadata.client_secret ?? (needsSecret(metadata) ? newSecret() : undefined);
+        const complete = { ...metadata, ...(secret && needsSecret(metadata) ? { client_secret: secret } : {}) } as ClientMetadata;
+        if (!known || known.enabled !== enabled || !sameMembers(known.metadata, complete)) {
+          await save(complete, source, enabled);
+        }
+      }
+      for (const { metadata } of present) {
+        if (!wanted.some((client) => client.client_id === metadata.client_id)) {
+          await store.remove(metadata.client_id);
+          forget(metadata.client_id);
+        }
+      }
+    },
+
+    /** Whether some client is registered for this web origin (scheme, host and port). */
+    async originAllowed(origin: string): Promise<boolean> {
+      if (!origins || origins.until < Date.now()) {
+        const known = new Set<string>();
+        for (const client of await store.all()) if (client.enabled) for (const each of originsOf(client.metadata)) known.add(each);
+        origins = { until: Date.now() + STALE_MS, known };
+      }
+      return origins.known.has(origin);
+    },
+  };
+}
+
+export type Clients = ReturnType<typeof createClients>;
+
+/** Web origins that a client may call from: those of its redirect URIs (RFC 6454). */
+export function originsOf(metadata: Record<string, unknown>): string[] {
+  const uris = Array.isArray(metadata['redirect_uris']) ? (metadata['redirect_uris'] as string[]) : [];
+  return uris.flatMap((uri) => {
+    const origin = URL.parse(uri)?.origin;
+    return origin && origin !== 'null' ? [origin] : [];
+  });
+}
+
+export function nameOf(metadata: Record<string, unknown>): string {
+  const name = metadata['client_name'];
+  return typeof name === 'string' && name !== '' ? name : String(metadata['client_id']);
+}
+
+function needsSecret(metadata: Record<string, unknown>): boolean {
+  return !PUBLIC_METHODS.has((metadata['token_endpoint_auth_method'] as string | undefined) ?? 'client_secret_basic');
+}
+
+/** 256 random bits. */
+function newSecret(): string {
+  return randomBytes(32).toString('base64url');
+}
+
+function sameMembers(left: object, right: object): boolean {
+  const sorted = (value: object) => JSON.stringify(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1)));
+  return sorted(left) === sorted(right);
+}

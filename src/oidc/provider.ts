@@ -1,0 +1,210 @@
+/**
+ * The protocol core, configured. Everything that the core leaves open is decided here or in the files beside it;
+ * the pages it shows are handed in, because this folder knows no template.
+ */
+import Provider, { type Account, type Configuration, errors, type JWK, type KoaContextWithOIDC } from 'oidc-provider';
+import { newIdentifier } from '../artifacts/identifier.ts';
+import type { createAdapter } from './adapter.ts';
+import { SCOPE_CLAIMS, SCOPES } from './claims.ts';
+import { originsOf } from './clients.ts';
+import type { createGrantLoader } from './grants.ts';
+import { createInteractionPolicy } from './interactions.ts';
+import { type Lifetimes, ttlConfiguration } from './lifetimes.ts';
+import type { Resources } from './resources.ts';
+
+export const ROUTES = {
+  authorization: '/oauth2/authorize',
+  token: '/oauth2/token',
+  userinfo: '/oauth2/userinfo',
+  jwks: '/.well-known/jwks.json',
+  introspection: '/oauth2/introspect',
+  revocation: '/oauth2/revoke',
+  pushed_authorization_request: '/oauth2/par',
+  device_authorization: '/oauth2/device_authorization',
+  code_verification: '/device',
+  end_session: '/oauth2/logout',
+  registration: '/oauth2/register',
+  backchannel_authentication: '/oauth2/bc-authorize',
+} as const;
+
+/** The client by which the hosted account pages sign people in: its codes are never redeemed. */
+export const ACCOUNT_CLIENT_ID = 'latchkey-account';
+
+export interface ProviderPages {
+  error(ctx: KoaContextWithOIDC, out: { error: string; error_description?: string | undefined }, error: Error): void;
+  signOut(ctx: KoaContextWithOIDC): void;
+  signedOut(ctx: KoaContextWithOIDC): void;
+  deviceEnter(ctx: KoaContextWithOIDC, error?: Error): void;
+  deviceConfirm(ctx: KoaContextWithOIDC, userCode: string): void;
+  deviceDone(ctx: KoaContextWithOIDC): void;
+}
+
+export interface ProviderOptions {
+  issuer: string;
+  adapter: ReturnType<typeof createAdapter>;
+  jwks: { keys: JWK[] };
+  cookieKeys: unknown;
+  secureCookies: boolean;
+  lifetimes: Lifetimes;
+  resources: Resources;
+  locales: string[];
+  links: { terms?: string | undefined; privacy?: string | undefined };
+  accountRedirectUri: string;
+  loadExistingGrant: ReturnType<typeof createGrantLoader>;
+  findAccount(id: string): Promise<Account | undefined>;
+  /** Path of the page that answers a prompt; binds the interaction to the browser on the way. */
+  interactionUrl(ctx: KoaContextWithOIDC, interaction: { uid: string; prompt: { name: string } }): string;
+  pages: ProviderPages;
+  fetch?: typeof fetch;
+}
+
+export function cookieNames(secure: boolean) {
+  return secure
+    ? { session: '__Host-latchkey_session', interaction: '__Secure-latchkey_interaction', resume: '__Secure-latchkey_resume' }
+    : { session: 'latchkey_session', interaction: 'latchkey_interaction', resume: 'latchkey_resume' };
+}
+
+export function createProvider(options: ProviderOptions): Provider {
+  const provider = new Provider(options.issuer, configuration(options));
+  // The outer layer has deleted what a client sent and set the truth: scheme, host and one address.
+  provider.proxy = true;
+  timeOrderedIdentifiers(provider);
+  return provider;
+}
+
+function configuration(options: ProviderOptions): Configuration {
+  const { pages, secureCookies: secure } = options;
+  const cookie = { httpOnly: true, sameSite: 'lax', signed: true, secure, path: '/' } as const;
+  const { path: _path, ...shortCookie } = cookie;
+  return {
+    adapter: options.adapter as never,
+    jwks: options.jwks as never,
+    clients: [accountClient(options.accountRedirectUri)],
+    cookies: { names: cookieNames(secure), long: cookie, short: shortCookie, keys: options.cookieKeys as never },
+    routes: ROUTES,
+    responseTypes: ['code'],
+    scopes: [...SCOPES, ...options.resources.scopes],
+    claims: { ...SCOPE_CLAIMS, acr: null, amr: null, auth_time: null, iss: null, sid: null } as never,
+    conformIdTokenClaims: false,
+    clientDefaults: {
+      grant_types: ['authorization_code', 'refresh_token'],
+      response_types: ['code'],
+      id_token_signed_response_alg: 'RS256',
+      token_endpoint_auth_method: 'client_secret_basic',
+    },
+    clientAuthMethods: ['client_secret_basic', 'client_secret_post', 'none', 'private_key_jwt'],
+    extraClientMetadata: {
+      properties: ['first_party', 'require_pkce'],
+      validator: (_ctx, key, value) => {
+        if (value !== undefined && typeof value !== 'boolean') {
+          throw new errors.InvalidClientMetadata(`${key} must be true or false`);
+        }
+      },
+    },
+    enabledJWA: {
+      idTokenSigningAlgValues: ['RS256', 'ES256', 'EdDSA'],
+      userinfoSigningAlgValues: ['RS256', 'ES256', 'EdDSA'],
+      clientAuthSigningAlgValues: ['RS256', 'PS256', 'ES256', 'EdDSA'],
+      dPoPSigningAlgValues: ['ES256', 'EdDSA', 'RS256', 'PS256'],
+      requestObjectSigningAlgValues: ['RS256', 'PS256', 'ES256', 'EdDSA'],
+    } as never,
+    pkce: {
+      required: (_ctx, client) => client.clientAuthMethod === 'none' || client['require_pkce'] !== false,
+    },
+    ttl: ttlConfiguration(options.lifetimes),
+    rotateRefreshToken,
+    issueRefreshToken: async (_ctx, client, source) =>
+      client.grantTypeAllowed('refresh_token') && source.scopes.has('openid'),
+    // An app with refresh tokens is a session of its own; others end with the browser's.
+    expiresWithSession: async (ctx) => !ctx.oidc.client?.grantTypeAllowed('refresh_token'),
+    loadExistingGrant: options.loadExistingGrant,
+    findAccount: async (_ctx, id) => options.findAccount(id),
+    interactions: {
+      policy: createInteractionPolicy(),
+      url: async (ctx, interaction) => options.interactionUrl(ctx, interaction as never),
+    },
+    clientBasedCORS: (_ctx, origin, client) =>
+      origin !== 'null' && originsOf({ redirect_uris: client.redirectUris }).includes(origin),
+    renderError: async (ctx, out, error) => pages.error(ctx, out as never, error),
+    discovery: {
+      ui_locales_supported: options.locales,
+      claims_locales_supported: undefined,
+      op_tos_uri: options.links.terms,
+      op_policy_uri: options.links.privacy,
+      claim_types_supported: ['normal'],
+    },
+    acceptQueryParamAccessTokens: false,
+    allowOmittingSingleRegisteredRedirectUri: false,
+    features: features(options),
+    ...(options.fetch ? { fetch: options.fetch as never } : {}),
+  };
+}
+
+function features(options: ProviderOptions): NonNullable<Configuration['features']> {
+  const { pages, resources } = options;
+  return {
+    devInteractions: { enabled: false },
+    claimsParameter: { enabled: true },
+    clientCredentials: { enabled: true },
+    deviceFlow: {
+      enabled: true,
+      charset: 'base-20',
+      mask: '****-****',
+      userCodeInputSource: async (ctx, _form, _out, error) => pages.deviceEnter(ctx, error),
+      userCodeConfirmSource: async (ctx, _form, _client, _info, userCode) => pages.deviceConfirm(ctx, userCode),
+      successSource: async (ctx) => pages.deviceDone(ctx),
+    },
+    dPoP: { enabled: true },
+    introspection: {
+      enabled: true,
+      // A caller sees its own tokens and, as a resource server, those meant for it (RFC 7662 section 4).
+      allowedPolicy: async (_ctx, client, token) =>
+        client.clientAuthMethod !== 'none' &&
+        (token.clientId === client.clientId || (token as { aud?: unknown }).aud === client.clientId),
+    },
+    pushedAuthorizationRequests: { enabled: true, allowUnregisteredRedirectUris: false } as never,
+    resourceIndicators: {
+      enabled: true,
+      defaultResource: async (_ctx, _client, oneOf) => (oneOf as string[] | undefined) ?? (undefined as never),
+      useGrantedResource: async () => true,
+      getResourceServerInfo: async (ctx, indicator) => resources.serverInfo(ctx, indicator),
+    },
+    revocation: { enabled: true },
+    rpInitiatedLogout: {
+      enabled: true,
+      logoutSource: async (ctx) => pages.signOut(ctx),
+      postLogoutSuccessSource: async (ctx) => pages.signedOut(ctx),
+    },
+    userinfo: { enabled: true },
+  };
+}
+
+/** Public clients rotate at every use; confidential ones late, because a Next.js server component can't store a new
+ * token (DESIGN section 5). */
+function rotateRefreshToken(ctx: KoaContextWithOIDC): boolean {
+  const { RefreshToken: token, Client: client } = ctx.oidc.entities;
+  if (!token || !client) return true;
+  return client.clientAuthMethod === 'none' || token.ttlPercentagePassed() >= 70;
+}
+
+function accountClient(redirectUri: string) {
+  return {
+    client_id: ACCOUNT_CLIENT_ID,
+    client_name: 'Latchkey',
+    redirect_uris: [redirectUri],
+    response_types: ['code'] as ['code'],
+    grant_types: ['authorization_code'],
+    token_endpoint_auth_method: 'none' as const,
+    scope: 'openid',
+    first_party: true,
+  };
+}
+
+/** Tokens and grants are named by time and 256 random bits, so that their hashes lie in the order of creation. */
+function timeOrderedIdentifiers(provider: Provider): void {
+  const models = [provider.AccessToken, provider.ClientCredentials, provider.RefreshToken, provider.AuthorizationCode];
+  const more = [provider.DeviceCode, provider.Grant, provider.PushedAuthorizationRequest];
+  for (const model of [...models, ...more]) {
+    Object.defineProperty(model.prototype, 'generateTokenId', { value: newIdentifier, configurable: true, writable: true });
+  }
+}

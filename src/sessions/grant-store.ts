@@ -1,0 +1,135 @@
+/**
+ * Rows of grants: what an account allowed a client, in which browser session, and whether refresh tokens made it a
+ * session of its own (`offline`). A grant that was ended, or whose session was, is not found.
+ */
+import type { Database } from '../db/database.ts';
+import { run } from '../db/statement.ts';
+import type { Keyring } from '../keyring/keyring.ts';
+import type { Visitor } from './session-store.ts';
+
+export interface GrantPayload {
+  accountId?: string;
+  clientId: string;
+  exp: number;
+  iat: number;
+  openid?: { scope?: string; claims?: string[] };
+  resources?: Record<string, string>;
+}
+
+export interface GrantRow {
+  id: string;
+  account_id: string | null;
+  client_id: string;
+  session_uid: string | null;
+  payload: string;
+  offline: number;
+  ip: string | null;
+  user_agent: string | null;
+  created_at: number;
+  last_seen_at: number;
+  expires_at: number;
+}
+
+const LIVING = `NOT EXISTS (SELECT 1 FROM tombstones t WHERE t.id = 'grant:' || g.id)
+  AND NOT EXISTS (SELECT 1 FROM tombstones t WHERE t.id = 'session:' || g.session_uid)`;
+const SEEN_GRAIN_MS = 60_000;
+
+export function createGrantStore({ db, keyring }: { db: Database; keyring: Keyring }) {
+  const context = (id: string) => `grants|payload|${id}`;
+  const opened = (row: GrantRow) => keyring.openJson<GrantPayload>('payload', row.payload, context(row.id));
+
+  return {
+    async upsert(
+      id: string,
+      payload: Record<string, unknown>,
+      expiresAt: number,
+      visitor: Visitor & { sessionUid?: string | undefined },
+    ): Promise<void> {
+      const now = Date.now();
+      await db.run(
+        `INSERT INTO grants (id, account_id, client_id, session_uid, payload, offline, ip, user_agent, created_at,
+           last_seen_at, expires_at) VALUES (?, ?, ?, ?, ?, 0, ?, ?, ?, ?, ?)
+         ON CONFLICT (id) DO UPDATE SET payload = excluded.payload, expires_at = excluded.expires_at`,
+        id,
+        payload['accountId'] as string | undefined,
+        payload['clientId'] as string,
+        visitor.sessionUid,
+        keyring.sealJson('payload', payload, context(id)),
+        visitor.ip,
+        visitor.userAgent,
+        now,
+        now,
+        expiresAt,
+      );
+    },
+
+    async find(id: string): Promise<GrantPayload | undefined> {
+      const row = await db.one<GrantRow>(`SELECT * FROM grants g WHERE id = ? AND ${LIVING}`, id);
+      return row && opened(row);
+    },
+
+    async lives(id: string): Promise<boolean> {
+      return (await db.one(`SELECT 1 AS living FROM grants g WHERE id = ? AND ${LIVING}`, id)) !== undefined;
+    },
+
+    /** Ends a grant and all that was issued under it in SQL; opaque tokens of another store die by the tombstone. */
+    async destroy(id: string): Promise<void> {
+      await db.write(function* () {
+        yield* endGrant(id);
+      });
+    },
+
+    /** A refresh token was issued or used: the app is now a session of its own, seen from this address. */
+    async seen(id: string, visitor: Visitor, offlineUntil?: number): Promise<void> {
+      const now = Date.now();
+      await db.run(
+        `UPDATE grants SET last_seen_at = ?, ip = ?, user_agent = COALESCE(user_agent, ?),
+           offline = CASE WHEN ? > 0 THEN 1 ELSE offline END
+         WHERE id = ? AND (offline = 0 OR last_seen_at < ?)`,
+        now,
+        visitor.ip,
+        visitor.userAgent,
+        offlineUntil ?? 0,
+        id,
+        now - SEEN_GRAIN_MS,
+      );
+    },
+
+    async ofAccount(accountId: string): Promise<Array<{ row: GrantRow; payload: GrantPayload }>> {
+      const rows = await db.all<GrantRow>(
+        `SELECT * FROM grants g WHERE account_id = ? AND expires_at > ? AND ${LIVING} ORDER BY created_at DESC, id`,
+        accountId,
+        Date.now(),
+      );
+      return rows.map((row) => ({ row, payload: opened(row) }));
+    },
+
+    purge: (limit: number) =>
+      db.run(
+        'DELETE FROM grants WHERE id IN (SELECT id FROM grants WHERE expires_at < ? LIMIT ?)',
+        Date.now() - 60_000,
+        limit,
+      ),
+  };
+}
+
+export type GrantStore = ReturnType<typeof createGrantStore>;
+
+/** Longer than any token can outlive its grant's row. */
+const TOMBSTONE_MS = 200 * 86_400_000;
+
+export function* bury(id: string) {
+  yield* run(
+    'INSERT INTO tombstones (id, expires_at) VALUES (?, ?) ON CONFLICT (id) DO NOTHING',
+    id,
+    Date.now() + TOMBSTONE_MS,
+  );
+}
+
+/** Part of a unit of work: the grant, its refresh tokens, codes and opaque access tokens are gone after the commit. */
+export function* endGrant(id: string) {
+  yield* bury(`grant:${id}`);
+  yield* run('DELETE FROM grants WHERE id = ?', id);
+  yield* run('DELETE FROM refresh_tokens WHERE grant_id = ?', id);
+  yield* run('DELETE FROM artifacts WHERE grant_id = ?', id);
+}
