@@ -1,0 +1,71 @@
+/**
+ * From one brand colour to the few that the pages need, each readable where it is used (WCAG 2.2, 1.4.3 and 1.4.11).
+ * The surfaces are those of views/assets/style.css; a test keeps them equal.
+ */
+export const SURFACES = { light: ['#ffffff', '#f6f4ef'], dark: ['#201e1b', '#151412'] } as const;
+
+type Rgb = readonly [number, number, number];
+
+/** CSS custom properties for one accent colour (#rrggbb), for light and dark. @throws Error for another form */
+export function accentCss(accent: string): string {
+  const base = parse(accent);
+  const onAccent = contrast(base, BLACK) > contrast(base, WHITE) ? BLACK : WHITE;
+  const strong = mix(base, onAccent === WHITE ? BLACK : WHITE, 0.14);
+  const theme = (surfaces: readonly string[], towards: Rgb): string =>
+    [
+      `--accent:${hex(base)}`,
+      `--on-accent:${hex(onAccent)}`,
+      `--accent-strong:${hex(strong)}`,
+      `--accent-ink:${hex(readable(base, surfaces.map(parse), towards, 5))}`,
+      `--accent-edge:${hex(readable(base, surfaces.map(parse), towards, 3))}`,
+    ].join(';');
+  return (
+    `:root{${theme(SURFACES.light, BLACK)}}` +
+    `@media (prefers-color-scheme:dark){:root{${theme(SURFACES.dark, WHITE)}}}`
+  );
+}
+
+/** WCAG contrast ratio of two #rrggbb colours, 1 to 21. */
+export function contrastRatio(a: string, b: string): number {
+  return contrast(parse(a), parse(b));
+}
+
+const BLACK: Rgb = [0, 0, 0];
+const WHITE: Rgb = [255, 255, 255];
+
+/** The colour nearest to `base` on the way to black or white that has `ratio` against every surface. */
+function readable(base: Rgb, surfaces: readonly Rgb[], towards: Rgb, ratio: number): Rgb {
+  for (let share = 0; share < 1; share += 0.02) {
+    const colour = mix(base, towards, share);
+    if (surfaces.every((surface) => contrast(colour, surface) >= ratio)) return colour;
+  }
+  return towards;
+}
+
+function contrast(a: Rgb, b: Rgb): number {
+  const [light, dark] = [luminance(a), luminance(b)].sort((x, y) => y - x) as [number, number];
+  return (light + 0.05) / (dark + 0.05);
+}
+
+function luminance(colour: Rgb): number {
+  const [r, g, b] = colour.map((channel) => {
+    const value = channel / 255;
+    return value <= 0.04045 ? value / 12.92 : ((value + 0.055) / 1.055) ** 2.4;
+  }) as [number, number, number];
+  return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+}
+
+function mix(a: Rgb, b: Rgb, share: number): Rgb {
+  const channel = (i: 0 | 1 | 2): number => Math.round(a[i] + (b[i] - a[i]) * share);
+  return [channel(0), channel(1), channel(2)];
+}
+
+function parse(colour: string): Rgb {
+  const match = /^#([0-9a-f]{2})([0-9a-f]{2})([0-9a-f]{2})$/i.exec(colour);
+  if (!match) throw new Error(`"${colour}" is not a colour of the form #rrggbb.`);
+  return [Number.parseInt(match[1]!, 16), Number.parseInt(match[2]!, 16), Number.parseInt(match[3]!, 16)];
+}
+
+function hex(colour: Rgb): string {
+  return `#${colour.map((channel) => channel.toString(16).padStart(2, '0')).join('')}`;
+}

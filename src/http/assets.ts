@@ -1,0 +1,86 @@
+/**
+ * The files of views/assets at /assets/NAME.HASH.EXT: read and compressed once at start, kept by browsers for ever.
+ * Knows only that one folder.
+ */
+import { createHash } from 'node:crypto';
+import { readdirSync, readFileSync } from 'node:fs';
+import path from 'node:path';
+import { brotliCompressSync, gzipSync } from 'node:zlib';
+import type { Middleware } from 'koa';
+
+const TYPES: Readonly<Record<string, string>> = {
+  '.css': 'text/css; charset=utf-8',
+  '.svg': 'image/svg+xml; charset=utf-8',
+  '.png': 'image/png',
+  '.js': 'text/javascript; charset=utf-8',
+};
+
+export interface Assets {
+  /** The address of a file, as a path. @throws Error for a file that isn't there */
+  url(name: string): string;
+  /** Answers GET and HEAD below /assets/; everything else goes on. */
+  middleware: Middleware;
+}
+
+interface Asset {
+  url: string;
+  type: string;
+  /** By content coding, best first. */
+  bodies: Map<'br' | 'gzip' | 'identity', { bytes: Buffer; etag: string }>;
+}
+
+/** @throws Error when the folder can't be read or holds a kind of file that has no media type here */
+export function createAssets(dir: string): Assets {
+  const assets = new Map(readdirSync(dir).map((name) => [name, load(path.join(dir, name))]));
+
+  function url(name: string): string {
+    const asset = assets.get(name);
+    if (!asset) throw new Error(`There is no asset "${name}" in ${dir}.`);
+    return asset.url;
+  }
+
+  const middleware: Middleware = async (ctx, next) => {
+    const asked = /^\/assets\/([\w-]+)(?:\.[0-9a-f]{12})?(\.\w+)$/.exec(ctx.path);
+    const asset = asked && assets.get(`${asked[1]}${asked[2]}`);
+    if (!asset || (ctx.method !== 'GET' && ctx.method !== 'HEAD')) return next();
+
+    // Another hash is another version's: while instances are being replaced, a page of the new one may ask the old
+    // one. It gets what there is, to be asked for again, which is better than a page without its design.
+    const current = ctx.path === asset.url;
+    ctx.set('Cache-Control', current ? 'public, max-age=31536000, immutable' : 'no-cache');
+    ctx.vary('Accept-Encoding');
+    const accepted = ctx.acceptsEncodings([...asset.bodies.keys()]);
+    const coding = (accepted || 'identity') as 'br' | 'gzip' | 'identity';
+    const body = asset.bodies.get(coding) ?? asset.bodies.get('identity')!;
+    ctx.status = 200;
+    ctx.set('ETag', body.etag);
+    ctx.set('X-Content-Type-Options', 'nosniff');
+    if (ctx.fresh) {
+      ctx.status = 304;
+      return;
+    }
+    if (coding !== 'identity') ctx.set('Content-Encoding', coding);
+    ctx.type = asset.type;
+    ctx.body = body.bytes;
+  };
+
+  return { url, middleware };
+}
+
+function load(file: string): Asset {
+  const extension = path.extname(file);
+  const type = TYPES[extension];
+  if (type === undefined) throw new Error(`${file}: no media type is known for "${extension}" files.`);
+  const bytes = readFileSync(file);
+  const hash = createHash('sha256').update(bytes).digest('hex').slice(0, 12);
+  const bodies: Asset['bodies'] = new Map();
+  const offer = (coding: 'br' | 'gzip' | 'identity', coded: Buffer): void => {
+    if (coding === 'identity' || coded.length < bytes.length) {
+      bodies.set(coding, { bytes: coded, etag: `"${hash}-${coding}"` });
+    }
+  };
+  offer('br', brotliCompressSync(bytes));
+  offer('gzip', gzipSync(bytes, { level: 9 }));
+  offer('identity', bytes);
+  return { url: `/assets/${path.basename(file, extension)}.${hash}${extension}`, type, bodies };
+}

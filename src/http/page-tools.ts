@@ -1,0 +1,162 @@
+/**
+ * What every template may call: words, dates, safe addresses. Made anew for each page, for its language.
+ * Knows no page and no feature.
+ */
+import type { FieldError } from '../errors.ts';
+import { FORMATS, type I18n, type Locale, type Values } from './i18n.ts';
+
+export interface Branding {
+  name: string;
+  /** A path, or an address under the issuer; our own logo when left out. */
+  logo?: string | undefined;
+  /** #rrggbb */
+  accent?: string | undefined;
+  links?: { terms?: string | undefined; privacy?: string | undefined; support?: string | undefined } | undefined;
+}
+
+export interface Moment {
+  iso: string;
+  /** Day and time with the zone's name. */
+  text: string;
+  day: string;
+  /** "5 minutes ago" */
+  ago: string;
+}
+
+/** What a page tells the layout around it. */
+export interface Frame {
+  title: string;
+  frame: 'card' | 'account' | 'wide';
+  /** Something has to be corrected: the title says so, as it is the first thing that is read aloud. */
+  faulty: boolean;
+  /** Data for the frame, such as the account area's navigation. */
+  around: object;
+}
+
+export const TOOL_NAMES = [
+  't',
+  'has',
+  'page',
+  'brand',
+  'asset',
+  'locale',
+  'errorText',
+  'errorsOf',
+  'when',
+  'link',
+  'ownImage',
+  'initial',
+] as const;
+
+export interface ToolOptions {
+  i18n: I18n;
+  locale: Locale;
+  branding: Branding;
+  issuer: URL;
+  assetUrl: (name: string) => string;
+  page: Frame;
+  /** IANA name; UTC when unknown. */
+  timeZone?: unknown;
+}
+
+export function createTools({ i18n, locale, branding, issuer, assetUrl, page, timeZone }: ToolOptions) {
+  const t = (key: string, values?: Values): string => i18n.t(locale, key, values);
+  const has = (key: string): boolean => i18n.has(locale, key);
+  const ownImage = (address: unknown): string | null => imageUnder(issuer, address);
+  const zone = knownZone(timeZone);
+
+  return {
+    t,
+    has,
+    page,
+    locale,
+    asset: assetUrl,
+    ownImage,
+    initial,
+    link,
+    brand: {
+      name: branding.name,
+      logo: ownImage(branding.logo) ?? assetUrl('logo.svg'),
+      links: branding.links ?? {},
+      home: issuer.origin,
+      host: issuer.host,
+    },
+
+    /** The words for one fault; a code that has none is said in general words. */
+    errorText(error: FieldError): string {
+      const key = `error.${error.code}`;
+      if (!has(key)) return t('error.invalid');
+      try {
+        return t(key, error.values);
+      } catch {
+        return t('error.invalid');
+      }
+    },
+
+    errorsOf: (errors: readonly FieldError[] | null, field: string): FieldError[] =>
+      (errors ?? []).filter((error) => error.field === field),
+
+    when: (instant: string | number | Date): Moment => moment(new Date(instant), locale, zone),
+  } satisfies Record<(typeof TOOL_NAMES)[number], unknown>;
+}
+
+/** An address that a page may link to: the web, mail, or a path here. Others (`javascript:` and its kind) are null. */
+function link(address: unknown): string | null {
+  if (typeof address !== 'string' || address === '') return null;
+  if (/^\/(?![/\\])/.test(address)) return address;
+  return /^(https?:\/\/|mailto:)/i.test(address) ? address : null;
+}
+
+/** Pages load nothing from other hosts (no tracking by an app's logo): only an address under the issuer is shown. */
+function imageUnder(issuer: URL, address: unknown): string | null {
+  if (typeof address !== 'string' || address === '') return null;
+  const url = URL.parse(address, issuer.origin);
+  if (url?.origin !== issuer.origin) return null;
+  return url.pathname + url.search;
+}
+
+/** The first letter that a reader sees in a name, for a tile in place of a picture. */
+function initial(name: unknown): string {
+  const letter = /[\p{L}\p{N}]/u.exec(String(name ?? ''))?.[0];
+  return (letter ?? '•').toLocaleUpperCase();
+}
+
+function knownZone(zone: unknown): string {
+  try {
+    return new Intl.DateTimeFormat('en', { timeZone: String(zone ?? 'UTC') }).resolvedOptions().timeZone;
+  } catch {
+    return 'UTC';
+  }
+}
+
+const UNITS = [
+  ['year', 365 * 86_400],
+  ['month', 30 * 86_400],
+  ['week', 7 * 86_400],
+  ['day', 86_400],
+  ['hour', 3_600],
+  ['minute', 60],
+] as const;
+
+function moment(date: Date, locale: Locale, timeZone: string): Moment {
+  const tag = FORMATS[locale];
+  const seconds = (date.getTime() - Date.now()) / 1000;
+  const [unit, size] = UNITS.find(([, length]) => Math.abs(seconds) >= length) ?? ['minute', 60];
+  const amount = Math.trunc(seconds / size);
+  const relative = new Intl.RelativeTimeFormat(tag, { numeric: 'auto' });
+  return {
+    iso: date.toISOString(),
+    text: new Intl.DateTimeFormat(tag, {
+      dateStyle: undefined,
+      day: 'numeric',
+      month: 'long',
+      year: 'numeric',
+      hour: '2-digit',
+      minute: '2-digit',
+      timeZone,
+      timeZoneName: 'short',
+    }).format(date),
+    day: new Intl.DateTimeFormat(tag, { dateStyle: 'long', timeZone }).format(date),
+    ago: amount === 0 ? relative.format(0, 'second') : relative.format(amount, unit),
+  };
+}
