@@ -1,0 +1,92 @@
+/**
+ * Security headers of every answer (SECURITY X01, P21, P22), by koa-helmet. Routes steer them by flags in `ctx.state`:
+ *
+ * - `nonce` (set here, per response): for the one `<style nonce>` or `<script nonce>` of a page.
+ * - `isolate`: `Cross-Origin-Opener-Policy: same-origin`, for account and admin pages only: a sign-in page may be the
+ *   popup of an app that waits for it.
+ * - `allowFrames`: the page frames documents of its own origin (the development mailbox).
+ * - `mailDocument`: the answer is such a document, made by a mail template: inline styles, no script, our frame only.
+ *
+ * No `form-action`: Chromium applies it to the redirects after a form post, and so would stop the way back to the app.
+ * The library's own form_post page has an inline script; it adds that script's hash to the `script-src` which it finds
+ * on the response (lib/helpers/script_src_sha.js), so the policy must be set before the library runs, and have one.
+ */
+import { randomBytes } from 'node:crypto';
+import type { Context, Middleware } from 'koa';
+import helmet from 'koa-helmet';
+
+export interface HeaderOptions {
+  /** The issuer's scheme. */
+  https: boolean;
+  hstsSubdomains: boolean;
+}
+
+const POLICY = 'Content-Security-Policy';
+const YEAR_SECONDS = 365 * 24 * 60 * 60;
+
+const PERMISSIONS = [
+  ...['accelerometer', 'autoplay', 'bluetooth', 'browsing-topics', 'camera', 'display-capture', 'encrypted-media'],
+  ...['fullscreen', 'gamepad', 'geolocation', 'gyroscope', 'hid', 'idle-detection', 'local-fonts', 'magnetometer'],
+  ...['microphone', 'midi', 'payment', 'picture-in-picture', 'screen-wake-lock', 'serial', 'storage-access', 'usb'],
+  ...['web-share', 'window-management', 'xr-spatial-tracking'],
+]
+  .map((feature) => `${feature}=()`)
+  .concat('publickey-credentials-create=(self)', 'publickey-credentials-get=(self)')
+  .join(', ');
+
+export function securityHeaders({ https, hstsSubdomains }: HeaderOptions): Middleware {
+  const fixed = helmet({
+    contentSecurityPolicy: false,
+    crossOriginOpenerPolicy: false,
+    crossOriginResourcePolicy: false,
+    referrerPolicy: { policy: 'no-referrer' },
+    strictTransportSecurity: https && { maxAge: YEAR_SECONDS, includeSubDomains: hstsSubdomains },
+    xFrameOptions: { action: 'deny' },
+  });
+  return async (ctx, next) => {
+    ctx.state.nonce = randomBytes(16).toString('base64url');
+    ctx.set(POLICY, pagePolicy(ctx.state.nonce));
+    ctx.set('Permissions-Policy', PERMISSIONS);
+    await fixed(ctx, async () => {
+      try {
+        await next();
+      } finally {
+        if (!ctx.headerSent) applyFlags(ctx);
+      }
+    });
+  };
+}
+
+function pagePolicy(nonce: string): string {
+  return [
+    "default-src 'none'",
+    `style-src 'self' 'nonce-${nonce}'`,
+    `script-src 'self' 'nonce-${nonce}'`,
+    "img-src 'self' data:",
+    "font-src 'self'",
+    "connect-src 'self'",
+    "manifest-src 'self'",
+    "object-src 'none'",
+    "base-uri 'none'",
+    "frame-ancestors 'none'",
+  ].join('; ');
+}
+
+const MAIL_POLICY = [
+  'sandbox allow-popups allow-popups-to-escape-sandbox',
+  "default-src 'none'",
+  "style-src 'unsafe-inline'",
+  "img-src 'self' data:",
+  "base-uri 'none'",
+  "frame-ancestors 'self'",
+].join('; ');
+
+function applyFlags(ctx: Context): void {
+  const { isolate, allowFrames, mailDocument } = ctx.state;
+  if (isolate) ctx.set('Cross-Origin-Opener-Policy', 'same-origin');
+  if (allowFrames) ctx.set(POLICY, `${ctx.response.get(POLICY)}; frame-src 'self'`);
+  if (mailDocument) {
+    ctx.set(POLICY, MAIL_POLICY);
+    ctx.set('X-Frame-Options', 'SAMEORIGIN');
+  }
+}
