@@ -1,0 +1,119 @@
+/** The typed settings, put together from the values of the variables, with the defaults that depend on one another. */
+import { availableParallelism } from 'node:os';
+import { resolve } from 'node:path';
+import type { z } from 'zod';
+import { isLoopback } from './values.ts';
+import type { Variables } from './variables.ts';
+
+export interface Settings {
+  issuer: URL;
+  host: string;
+  port: number;
+  /** Absolute paths. */
+  dataDir: string;
+  configFile: string | undefined;
+  logLevel: 'fatal' | 'error' | 'warn' | 'info' | 'debug' | 'trace' | 'silent';
+  /** The issuer's host is loopback and NODE_ENV is not `production`. */
+  development: boolean;
+  /** The issuer is https. */
+  secureCookies: boolean;
+  /** 32 bytes each, the first encrypts; empty in development, where `ensureDevelopmentSecrets` has one. */
+  secretKeys: Buffer[];
+  databaseUrl: string | undefined;
+  redisUrl: string | undefined;
+  /** Unset in development: mail goes to the mailbox. */
+  smtpUrl: string | undefined;
+  mailFrom: string;
+  mailCodes: { minutes: number; attempts: number; resetAttempts: number; perQuarterHour: number; perDay: number };
+  registration: 'open' | 'invite' | 'closed';
+  /** Lower case and ASCII; empty for all. */
+  registrationDomains: string[];
+  passwordPolicy: 'default' | 'nist';
+  passwordMinLength: number;
+  argon2: { memoryKiB: number; passes: number; parallelism: number; concurrency: number; queue: number };
+  /** Seconds. */
+  ttl: {
+    accessToken: number;
+    idToken: number;
+    authorizationCode: number;
+    interaction: number;
+    deviceCode: number;
+    refreshToken: { idle: number; absolute: number };
+    session: { idle: number; absolute: number };
+  };
+  /** CIDR. */
+  trustProxy: string[];
+  /** Host names and CIDR. */
+  outboundAllow: string[];
+  hstsSubdomains: boolean;
+  docs: boolean;
+  metricsToken: string | undefined;
+  workers: number;
+  maxConnections: number;
+  drainSeconds: number;
+  stopGraceSeconds: number;
+}
+
+export function assemble(values: z.output<typeof Variables>, cwd: string, nodeEnv: string | undefined): Settings {
+  const issuer = values.LATCHKEY_ISSUER ?? new URL(`http://localhost:${values.LATCHKEY_PORT}`);
+  const development = isLoopback(issuer.hostname) && nodeEnv !== 'production';
+  return {
+    issuer,
+    host: values.LATCHKEY_HOST ?? (development ? '127.0.0.1' : '0.0.0.0'),
+    port: values.LATCHKEY_PORT,
+    dataDir: resolve(cwd, values.LATCHKEY_DATA_DIR),
+    configFile: values.LATCHKEY_CONFIG && resolve(cwd, values.LATCHKEY_CONFIG),
+    logLevel: values.LATCHKEY_LOG_LEVEL,
+    development,
+    secureCookies: issuer.protocol === 'https:',
+    secretKeys: values.LATCHKEY_SECRET_KEY ?? [],
+    databaseUrl: values.LATCHKEY_DATABASE_URL,
+    redisUrl: values.LATCHKEY_REDIS_URL,
+    smtpUrl: values.LATCHKEY_SMTP_URL,
+    mailFrom: values.LATCHKEY_MAIL_FROM ?? `Latchkey <no-reply@${mailHost(issuer.hostname)}>`,
+    mailCodes: {
+      minutes: values.LATCHKEY_MAIL_CODE_MINUTES,
+      attempts: values.LATCHKEY_MAIL_CODE_ATTEMPTS,
+      resetAttempts: values.LATCHKEY_MAIL_CODE_RESET_ATTEMPTS,
+      perQuarterHour: values.LATCHKEY_MAIL_CODES_PER_QUARTER_HOUR,
+      perDay: values.LATCHKEY_MAIL_CODES_PER_DAY,
+    },
+    registration: values.LATCHKEY_REGISTRATION,
+    registrationDomains: values.LATCHKEY_REGISTRATION_DOMAINS,
+    passwordPolicy: values.LATCHKEY_PASSWORD_POLICY,
+    passwordMinLength: values.LATCHKEY_PASSWORD_MIN_LENGTH ?? (values.LATCHKEY_PASSWORD_POLICY === 'nist' ? 15 : 12),
+    argon2: {
+      memoryKiB: values.LATCHKEY_ARGON2_MEMORY_KIB,
+      passes: values.LATCHKEY_ARGON2_PASSES,
+      parallelism: values.LATCHKEY_ARGON2_PARALLELISM,
+      concurrency: values.LATCHKEY_ARGON2_CONCURRENCY ?? availableParallelism(),
+      queue: values.LATCHKEY_ARGON2_QUEUE,
+    },
+    ttl: {
+      accessToken: values.LATCHKEY_ACCESS_TOKEN_TTL,
+      idToken: values.LATCHKEY_ID_TOKEN_TTL,
+      authorizationCode: values.LATCHKEY_AUTHORIZATION_CODE_TTL,
+      interaction: values.LATCHKEY_INTERACTION_TTL,
+      deviceCode: values.LATCHKEY_DEVICE_CODE_TTL,
+      refreshToken: {
+        idle: values.LATCHKEY_REFRESH_TOKEN_IDLE_TTL,
+        absolute: values.LATCHKEY_REFRESH_TOKEN_ABSOLUTE_TTL,
+      },
+      session: { idle: values.LATCHKEY_SESSION_IDLE_TTL, absolute: values.LATCHKEY_SESSION_ABSOLUTE_TTL },
+    },
+    trustProxy: values.LATCHKEY_TRUST_PROXY,
+    outboundAllow: values.LATCHKEY_OUTBOUND_ALLOW,
+    hstsSubdomains: values.LATCHKEY_HSTS_SUBDOMAINS,
+    docs: values.LATCHKEY_DOCS,
+    metricsToken: values.LATCHKEY_METRICS_TOKEN,
+    workers: values.LATCHKEY_WORKERS,
+    maxConnections: values.LATCHKEY_MAX_CONNECTIONS,
+    drainSeconds: values.LATCHKEY_DRAIN_SECONDS ?? (development ? 0 : 5),
+    stopGraceSeconds: values.LATCHKEY_STOP_GRACE_SECONDS,
+  };
+}
+
+/** An address literal is no domain of a mailbox that anybody could answer to. */
+function mailHost(hostname: string): string {
+  return /^[\d.]+$|^\[/.test(hostname) ? 'localhost' : hostname;
+}

@@ -1,0 +1,215 @@
+/**
+ * Every setting: its name, how it is read, its default, one sentence. The schema here is what a start checks, and what
+ * `.env.example` and the table of settings are printed from. What settings mean together is in settings.ts.
+ */
+import { z } from 'zod';
+import { secretKeys, token } from './secrets.ts';
+import { count, lifetime, optional, type Setting, setting } from './setting.ts';
+import {
+  address,
+  choice,
+  domain,
+  flag,
+  list,
+  mailbox,
+  network,
+  networkOrHost,
+  origin,
+  port,
+  smtp,
+  text,
+  whole,
+} from './values.ts';
+
+const choices = {
+  registration: ['open', 'invite', 'closed'],
+  passwords: ['default', 'nist'],
+  log: ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'],
+} as const;
+const anyOf = (values: readonly string[]) => `one of ${values.join(', ')}`;
+
+/** The settings by the heading under which people read them. */
+export const GROUPS = {
+  'The service': {
+    LATCHKEY_ISSUER: optional(origin, {
+      description:
+        'The origin that people and clients see; it is the issuer in every token, so changing it later breaks clients.',
+      expected: 'scheme, host and port without a path; https in production',
+      example: 'https://login.example.com',
+      otherwise: 'http://localhost:3000 (with the port of LATCHKEY_PORT)',
+    }),
+    LATCHKEY_HOST: optional(text, {
+      description: 'Address to listen on.',
+      expected: 'an IP address of this machine or a host name',
+      example: '0.0.0.0',
+      otherwise: '127.0.0.1 in development, else 0.0.0.0',
+    }),
+    LATCHKEY_PORT: setting(port, '3000', {
+      description: 'TCP port to listen on.',
+      expected: 'a port from 1 to 65535',
+      example: '3000',
+    }),
+    LATCHKEY_DATA_DIR: setting(text, './data', {
+      description: 'Folder of the embedded database and, in development, of generated secrets and caught mail.',
+      expected: 'the path of a folder that this process may write',
+      example: '/var/lib/latchkey',
+    }),
+    LATCHKEY_CONFIG: optional(text, {
+      description: 'A YAML file with clients, resources and branding (docs/configuration.md).',
+      expected: 'the path of a file',
+      example: '/etc/latchkey/config.yaml',
+    }),
+    LATCHKEY_LOG_LEVEL: setting(choice(choices.log), 'info', {
+      description: 'Least severe messages that are logged.',
+      expected: anyOf(choices.log),
+      example: 'info',
+    }),
+  },
+  'Secrets and storage': {
+    LATCHKEY_SECRET_KEY: optional(secretKeys, {
+      description: 'Key that protects what the database holds encrypted; of a list the first encrypts and all decrypt.',
+      expected: '32 random bytes in base64, or several separated by commas',
+      example: '$(openssl rand -base64 32)',
+      otherwise: 'generated in development, required in production',
+      secret: true,
+    }),
+    LATCHKEY_DATABASE_URL: optional(address(['postgres', 'postgresql']), {
+      description: 'A PostgreSQL database to use instead of SQLite in the data folder.',
+      expected: 'postgres://USER:PASSWORD@HOST:PORT/DATABASE',
+      example: 'postgres://latchkey:PASSWORD@db.internal:5432/latchkey',
+      otherwise: 'SQLite in the data folder',
+      secret: true,
+    }),
+    LATCHKEY_REDIS_URL: optional(address(['redis', 'rediss']), {
+      description: 'A Redis server (policy noeviction) for short-lived values.',
+      expected: 'redis://HOST:PORT/NUMBER, or rediss:// for TLS',
+      example: 'redis://redis.internal:6379',
+      otherwise: 'the SQL database',
+      secret: true,
+    }),
+  },
+  Mail: {
+    LATCHKEY_SMTP_URL: optional(address(['smtp', 'smtps'], smtp), {
+      description: 'The server that takes our mail; smtp:// insists on STARTTLS unless ?tls=off is added.',
+      expected: 'smtps://USER:PASSWORD@HOST:465 or smtp://USER:PASSWORD@HOST:587',
+      example: 'smtps://latchkey:PASSWORD@mail.example.com:465',
+      otherwise: 'the mailbox at /dev/mail in development, required in production',
+      secret: true,
+    }),
+    LATCHKEY_MAIL_FROM: optional(mailbox, {
+      description: 'Sender of our mail.',
+      expected: 'a mail address, with or without a name',
+      example: 'Acme <no-reply@example.com>',
+      otherwise: 'Latchkey <no-reply@HOST>, with the host of the issuer',
+    }),
+    LATCHKEY_MAIL_CODE_MINUTES: count('10', 1, 10, 'Minutes in which a mailed code can be used.'),
+    LATCHKEY_MAIL_CODE_ATTEMPTS: count('5', 1, 10, 'Wrong tries after which a mailed code is dead.'),
+    LATCHKEY_MAIL_CODE_RESET_ATTEMPTS: count('3', 1, 10, 'The same for a code that resets a password.'),
+    LATCHKEY_MAIL_CODES_PER_QUARTER_HOUR: count('3', 1, 100, 'Codes of one purpose to one address in 15 minutes.'),
+    LATCHKEY_MAIL_CODES_PER_DAY: count('8', 1, 1000, 'Codes of one purpose to one address in 24 hours.'),
+  },
+  'Who may register, and passwords': {
+    LATCHKEY_REGISTRATION: setting(choice(choices.registration), 'open', {
+      description: 'Who may register: everybody, people who were invited, or nobody.',
+      expected: anyOf(choices.registration),
+      example: 'invite',
+    }),
+    LATCHKEY_REGISTRATION_DOMAINS: setting(list(domain), '', {
+      description: 'Mail domains that may register; all when empty.',
+      expected: 'domains separated by commas',
+      example: 'example.com, example.org',
+    }),
+    LATCHKEY_PASSWORD_POLICY: setting(choice(choices.passwords), 'default', {
+      description: 'Length of passwords: default asks for 12 characters, nist (SP 800-63B-4) for 15.',
+      expected: anyOf(choices.passwords),
+      example: 'nist',
+    }),
+    LATCHKEY_PASSWORD_MIN_LENGTH: optional(whole(12, 64), {
+      description: 'A longer minimum than that of the policy.',
+      expected: 'a number from 12 (15 under nist) to 64',
+      example: '16',
+      otherwise: '12, or 15 under nist',
+    }),
+    LATCHKEY_ARGON2_MEMORY_KIB: count('19456', 1024, 4_194_304, 'Memory of one Argon2id hash, in KiB.'),
+    LATCHKEY_ARGON2_PASSES: count('2', 1, 100, 'Passes of one Argon2id hash.'),
+    LATCHKEY_ARGON2_PARALLELISM: count('1', 1, 16, 'Lanes of one Argon2id hash.'),
+    LATCHKEY_ARGON2_CONCURRENCY: optional(whole(1, 256), {
+      description: 'Hashes that run at the same time.',
+      expected: 'a number from 1 to 256',
+      example: '2',
+      otherwise: 'one for each core',
+    }),
+    LATCHKEY_ARGON2_QUEUE: count('64', 0, 10_000, 'Hashes that wait; more are answered with 503 and Retry-After.'),
+  },
+  'How long things live': {
+    LATCHKEY_ACCESS_TOKEN_TTL: lifetime(
+      '15m',
+      '1s',
+      '1h',
+      'Life of an access token; a JWT can not be revoked earlier.',
+    ),
+    LATCHKEY_ID_TOKEN_TTL: lifetime('1h', '1s', '1d', 'Life of an ID token.'),
+    LATCHKEY_AUTHORIZATION_CODE_TTL: lifetime('60s', '1s', '60s', 'Life of an authorization code.'),
+    LATCHKEY_REFRESH_TOKEN_IDLE_TTL: lifetime(
+      '7d',
+      '1s',
+      '365d',
+      'A refresh token that is not used for this long ends.',
+    ),
+    LATCHKEY_REFRESH_TOKEN_ABSOLUTE_TTL: lifetime(
+      '90d',
+      '1s',
+      '365d',
+      'A chain of refresh tokens ends after this, used or not.',
+    ),
+    LATCHKEY_SESSION_IDLE_TTL: lifetime('14d', '1s', '30d', 'A browser session that is not used for this long ends.'),
+    LATCHKEY_SESSION_ABSOLUTE_TTL: lifetime('30d', '1s', '30d', 'A browser session ends after this, used or not.'),
+    LATCHKEY_INTERACTION_TTL: lifetime('1h', '1m', '1d', 'Time to finish a sign-in that was begun.'),
+    LATCHKEY_DEVICE_CODE_TTL: lifetime('10m', '1m', '1h', 'Time to confirm a device.'),
+  },
+  'Network and process': {
+    LATCHKEY_TRUST_PROXY: setting(list(network), '', {
+      description: "Addresses of the reverse proxies whose X-Forwarded-For is believed; nobody's when empty.",
+      expected: 'IP addresses or networks (CIDR) separated by commas',
+      example: '127.0.0.1/32, 10.0.0.0/8',
+    }),
+    LATCHKEY_OUTBOUND_ALLOW: setting(list(networkOrHost), '', {
+      description: 'Private hosts and networks that outgoing requests (keys of clients, logout notices) may reach.',
+      expected: 'host names, IP addresses or networks (CIDR) separated by commas',
+      example: 'app.internal, 10.1.0.0/16',
+    }),
+    LATCHKEY_HSTS_SUBDOMAINS: setting(flag, 'false', {
+      description: "Whether browsers shall use https for all subdomains of the issuer's host too.",
+      expected: 'true or false',
+      example: 'true',
+    }),
+    LATCHKEY_DOCS: setting(flag, 'true', {
+      description: 'Whether /docs and /openapi.json are served.',
+      expected: 'true or false',
+      example: 'false',
+    }),
+    LATCHKEY_METRICS_TOKEN: optional(token, {
+      description: 'Bearer token for /metrics, which is not served without one.',
+      expected: 'at least 24 characters that nobody guesses',
+      example: '$(openssl rand -hex 24)',
+      secret: true,
+    }),
+    LATCHKEY_WORKERS: count('1', 1, 64, 'Processes that share the port and the database.'),
+    LATCHKEY_MAX_CONNECTIONS: count('10000', 10, 1_000_000, 'Connections that are open at the same time.'),
+    LATCHKEY_DRAIN_SECONDS: optional(whole(0, 300), {
+      description: 'On SIGTERM: seconds of serving on as "not ready", so that a load balancer notices.',
+      expected: 'a number from 0 to 300',
+      example: '10',
+      otherwise: '0 in development, else 5',
+    }),
+    LATCHKEY_STOP_GRACE_SECONDS: count('10', 0, 300, 'After that: seconds for the requests in flight.'),
+  },
+} satisfies Record<string, Record<string, Setting<unknown>>>;
+
+type Groups = (typeof GROUPS)[keyof typeof GROUPS];
+type Merged<Union> = (Union extends unknown ? (group: Union) => void : never) extends (all: infer All) => void
+  ? All
+  : never;
+
+/** All settings of one start. */
+export const Variables = z.object(Object.assign({}, ...Object.values(GROUPS)) as Merged<Groups>);
