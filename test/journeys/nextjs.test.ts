@@ -1,0 +1,101 @@
+/** The two Next.js examples, built and driven in a real browser. One file, so that the builds take turns. */
+import assert from 'node:assert/strict';
+import { randomBytes } from 'node:crypto';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Page } from 'playwright-core';
+import { createBrowser } from '../support/browser.ts';
+import { startIssuer } from '../support/issuer.ts';
+import { build, EXAMPLES_FOLDER, freePort, start } from './next-app.ts';
+import { endOtherSessions, newPerson, register, signIn } from './person.ts';
+
+/** Long enough for a page view before the end, short enough to wait for it. The apps refresh 5 s early. */
+const ACCESS_TOKEN_SECONDS = 9;
+
+const EXAMPLES = [
+  {
+    folder: 'nextjs-next-auth-4',
+    prefix: 'NEXTAUTH',
+    cookie: 'next-auth.session-token',
+    jwt: 'next-auth/jwt/index.js',
+    salt: '',
+  },
+  {
+    folder: 'nextjs-auth-js-5',
+    prefix: 'AUTH',
+    cookie: 'authjs.session-token',
+    jwt: '@auth/core/jwt.js',
+    salt: 'authjs.session-token',
+  },
+];
+const browser = createBrowser();
+
+for (const { folder, prefix, cookie, jwt, salt } of EXAMPLES) {
+  test(`${folder}: register, stay signed in past the access token, be signed out from elsewhere, sign out`, async (t) => {
+    await build(folder);
+    const issuer = await startIssuer(t, { env: { LATCHKEY_ACCESS_TOKEN_TTL: `${ACCESS_TOKEN_SECONDS}s` } });
+    const port = await freePort();
+    const app = `http://localhost:${port}`;
+    const secret = randomBytes(32).toString('base64');
+    const client = await issuer.createClient({
+      client_name: 'Next.js with Latchkey',
+      redirect_uris: [`${app}/api/auth/callback/latchkey`],
+      post_logout_redirect_uris: [`${app}/`],
+      grant_types: ['authorization_code', 'refresh_token'],
+      first_party: true,
+    });
+    await start(t, folder, port, {
+      LATCHKEY_ISSUER: issuer.url,
+      LATCHKEY_CLIENT_ID: client.client_id,
+      LATCHKEY_CLIENT_SECRET: String(client.client_secret),
+      [`${prefix}_URL`]: app,
+      [`${prefix}_SECRET`]: secret,
+    });
+    const person = newPerson();
+    const { decode } = await import(join(EXAMPLES_FOLDER, folder, 'node_modules', jwt));
+    const page = await browser.page(t);
+    const sessionCookie = async () => (await page.context().cookies(app)).find(({ name }) => name.startsWith(cookie));
+    const stored = async () => decode({ token: (await sessionCookie())?.value, secret, salt });
+
+    await page.goto(`${app}/protected`);
+    await page.getByRole('button', { name: 'Register' }).click();
+    await register(page, issuer, person);
+    await page.waitForURL(`${app}/protected`);
+    await assertProtected(page, person);
+
+    const session = await (await page.request.get(`${app}/api/auth/session`)).text();
+    assert.doesNotMatch(session, /token/i, 'scripts in the browser get no token');
+
+    const first = await stored();
+    assert.equal(first.email, person.email);
+    await sleep(ACCESS_TOKEN_SECONDS * 1000); // two processes' clocks: the short life is real
+    await page.reload();
+    await assertProtected(page, person);
+    await page.waitForLoadState('networkidle');
+    const second = await stored();
+    assert.notEqual(second.accessToken, first.accessToken, 'the new tokens are in the cookie');
+    assert.ok(second.expiresAt > first.expiresAt);
+
+    await endOtherSessions(await browser.page(t), issuer.url, person);
+    await page.reload();
+    await page.waitForURL(`${app}/`);
+    await page.getByRole('button', { name: 'Sign in' }).click();
+    await signIn(page, person);
+    await page.waitForURL(`${app}/protected`);
+
+    await page.getByRole('button', { name: 'Sign out' }).click();
+    await page.waitForURL(`${app}/`);
+    assert.equal(await sessionCookie(), undefined);
+    await page.getByRole('button', { name: 'Sign in' }).click();
+    await page.locator('input[name=password]').waitFor(); // the issuer asks again: its session is over, too
+  });
+}
+
+async function assertProtected(page: Page, person: { name: string; email: string }): Promise<void> {
+  const text = async (id: string) => (await page.locator(id).textContent()) ?? '';
+  assert.equal(await text('#name'), person.name);
+  assert.equal(await text('#email'), person.email);
+  assert.ok(Date.parse(await text('#expires')) > Date.now());
+  assert.equal(JSON.parse(await text('#account')).email, person.email);
+}
