@@ -36,7 +36,7 @@ export async function up(knex: Knex): Promise<void> {
     table.text('client_id').notNullable();
     table.text('session_uid');
     table.text('payload').notNullable();
-    table.integer('offline').notNullable();
+    table.bigInteger('offline_until').notNullable();
     table.text('ip');
     table.text('user_agent');
     table.bigInteger('created_at').notNullable();

@@ -2,10 +2,11 @@
  * The protocol core, configured. Everything that the core leaves open is decided here or in the files beside it;
  * the pages it shows are handed in, because this folder knows no template.
  */
-import Provider, { type Account, type Configuration, errors, type JWK, type KoaContextWithOIDC } from 'oidc-provider';
+import Provider, { type Account, type Configuration, type JWK, type KoaContextWithOIDC } from 'oidc-provider';
 import { newIdentifier } from '../artifacts/identifier.ts';
 import type { createAdapter } from './adapter.ts';
-import { SCOPE_CLAIMS, SCOPES } from './claims.ts';
+import { SCOPE_CLAIMS } from './claims.ts';
+import { CLIENT_RULES } from './client-rules.ts';
 import { originsOf } from './clients.ts';
 import type { createGrantLoader } from './grants.ts';
 import { createInteractionPolicy } from './interactions.ts';
@@ -82,32 +83,9 @@ function configuration(options: ProviderOptions): Configuration {
     clients: [accountClient(options.accountRedirectUri)],
     cookies: { names: cookieNames(secure), long: cookie, short: shortCookie, keys: options.cookieKeys as never },
     routes: ROUTES,
-    responseTypes: ['code'],
-    scopes: [...SCOPES, ...options.resources.scopes],
+    ...CLIENT_RULES(options.resources.scopes),
     claims: { ...SCOPE_CLAIMS, acr: null, amr: null, auth_time: null, iss: null, sid: null } as never,
     conformIdTokenClaims: false,
-    clientDefaults: {
-      grant_types: ['authorization_code', 'refresh_token'],
-      response_types: ['code'],
-      id_token_signed_response_alg: 'RS256',
-      token_endpoint_auth_method: 'client_secret_basic',
-    },
-    clientAuthMethods: ['client_secret_basic', 'client_secret_post', 'none', 'private_key_jwt'],
-    extraClientMetadata: {
-      properties: ['first_party', 'require_pkce'],
-      validator: (_ctx, key, value) => {
-        if (value !== undefined && typeof value !== 'boolean') {
-          throw new errors.InvalidClientMetadata(`${key} must be true or false`);
-        }
-      },
-    },
-    enabledJWA: {
-      idTokenSigningAlgValues: ['RS256', 'ES256', 'EdDSA'],
-      userinfoSigningAlgValues: ['RS256', 'ES256', 'EdDSA'],
-      clientAuthSigningAlgValues: ['RS256', 'PS256', 'ES256', 'EdDSA'],
-      dPoPSigningAlgValues: ['ES256', 'EdDSA', 'RS256', 'PS256'],
-      requestObjectSigningAlgValues: ['RS256', 'PS256', 'ES256', 'EdDSA'],
-    } as never,
     pkce: {
       required: (_ctx, client) => client.clientAuthMethod === 'none' || client['require_pkce'] !== false,
     },

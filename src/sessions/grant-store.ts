@@ -1,6 +1,6 @@
 /**
- * Rows of grants: what an account allowed a client, in which browser session, and whether refresh tokens made it a
- * session of its own (`offline`). A grant that was ended, or whose session was, is not found.
+ * Rows of grants: what an account allowed a client, in which browser session, and until when refresh tokens make
+ * it a session of its own (`offline_until`, 0 for never). A grant that was ended, or whose session was, is not found.
  */
 import type { Database } from '../db/database.ts';
 import { run } from '../db/statement.ts';
@@ -22,7 +22,7 @@ export interface GrantRow {
   client_id: string;
   session_uid: string | null;
   payload: string;
-  offline: number;
+  offline_until: number;
   ip: string | null;
   user_agent: string | null;
   created_at: number;
@@ -47,7 +47,7 @@ export function createGrantStore({ db, keyring }: { db: Database; keyring: Keyri
     ): Promise<void> {
       const now = Date.now();
       await db.run(
-        `INSERT INTO grants (id, account_id, client_id, session_uid, payload, offline, ip, user_agent, created_at,
+        `INSERT INTO grants (id, account_id, client_id, session_uid, payload, offline_until, ip, user_agent, created_at,
            last_seen_at, expires_at) VALUES (?, ?, ?, ?, ?, 0, ?, ?, ?, ?, ?)
          ON CONFLICT (id) DO UPDATE SET payload = excluded.payload, expires_at = excluded.expires_at`,
         id,
@@ -79,20 +79,15 @@ export function createGrantStore({ db, keyring }: { db: Database; keyring: Keyri
       });
     },
 
-    /** A refresh token was issued or used: the app is now a session of its own, seen from this address. */
-    async seen(id: string, visitor: Visitor, offlineUntil?: number): Promise<void> {
+    /** A refresh token of this grant was used: the app was here. */
+    async seen(id: string): Promise<void> {
       const now = Date.now();
-      await db.run(
-        `UPDATE grants SET last_seen_at = ?, ip = ?, user_agent = COALESCE(user_agent, ?),
-           offline = CASE WHEN ? > 0 THEN 1 ELSE offline END
-         WHERE id = ? AND (offline = 0 OR last_seen_at < ?)`,
-        now,
-        visitor.ip,
-        visitor.userAgent,
-        offlineUntil ?? 0,
-        id,
-        now - SEEN_GRAIN_MS,
-      );
+      await db.run('UPDATE grants SET last_seen_at = ? WHERE id = ? AND last_seen_at < ?', now, id, now - SEEN_GRAIN_MS);
+    },
+
+    /** A refresh token was issued: the app is a session of its own until `until` (milliseconds since 1970). */
+    async offline(id: string, until: number): Promise<void> {
+      await db.run('UPDATE grants SET last_seen_at = ?, offline_until = ? WHERE id = ?', Date.now(), until, id);
     },
 
     async ofAccount(accountId: string): Promise<Array<{ row: GrantRow; payload: GrantPayload }>> {

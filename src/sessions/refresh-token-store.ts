@@ -9,7 +9,13 @@ interface Row {
   consumed_at: number | null;
 }
 
-export function createRefreshTokenStore({ db, keyring }: { db: Database; keyring: Keyring }) {
+export interface RefreshTokenStoreOptions {
+  db: Database;
+  keyring: Keyring;
+  grants: { offline(id: string, until: number): Promise<void> };
+}
+
+export function createRefreshTokenStore({ db, keyring, grants }: RefreshTokenStoreOptions) {
   const context = (id: string) => `refresh_tokens|payload|${id}`;
 
   return {
@@ -28,6 +34,7 @@ export function createRefreshTokenStore({ db, keyring }: { db: Database; keyring
         Date.now(),
         expiresAt,
       );
+      await grants.offline(kept['grantId'] as string, expiresAt);
     },
 
     async find(id: string): Promise<Record<string, unknown> | undefined> {

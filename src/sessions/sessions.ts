@@ -67,7 +67,7 @@ export function createSessions(options: SessionsOptions) {
 
   async function appOf(row: GrantRow, payload: GrantPayload): Promise<SessionApp | undefined> {
     const client = await options.client(row.client_id);
-    return client && { client_id: row.client_id, name: client.name, scopes: scopesOf(payload), offline: row.offline === 1 };
+    return client && { client_id: row.client_id, name: client.name, scopes: scopesOf(payload), offline: row.offline_until > Date.now() };
   }
 
   /** All entries of an account, the current one first, then by last use. */
@@ -75,13 +75,13 @@ export function createSessions(options: SessionsOptions) {
     const [browsers, held] = await Promise.all([sessions.ofAccount(accountId), grants.ofAccount(accountId)]);
     const entries: SessionEntry[] = [];
     for (const { row, payload } of newestOfEach(browsers)) {
-      const own = held.filter((grant) => grant.row.session_uid === row.uid && grant.row.offline === 0);
+      const own = held.filter((grant) => grant.row.session_uid === row.uid);
       const apps = await Promise.all(own.map((grant) => appOf(grant.row, grant.payload)));
       entries.push(entry({ ...row, id: row.uid }, 'browser', row.uid === currentUid, present(apps), payload));
     }
-    for (const { row, payload } of held.filter((grant) => grant.row.offline === 1)) {
+    for (const { row, payload } of held.filter((grant) => grant.row.offline_until > Date.now())) {
       const app = await appOf(row, payload);
-      if (app) entries.push(entry(row, 'app', false, [app]));
+      if (app) entries.push(entry({ ...row, expires_at: row.offline_until }, 'app', false, [app]));
     }
     return entries.sort((a, b) => Number(b.current) - Number(a.current) || b.last_seen_at.localeCompare(a.last_seen_at));
   }

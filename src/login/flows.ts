@@ -1,0 +1,79 @@
+/**
+ * A sign-in under way: the protocol's interaction, named in the path and bound to this browser by a signed cookie of
+ * its own, so that several tabs can sign in side by side and nobody else can finish what somebody began.
+ */
+import type { Context } from 'koa';
+import type Provider from 'oidc-provider';
+import type { Client, Interaction, InteractionResults } from 'oidc-provider';
+import { AppError } from '../errors.ts';
+
+/** Pages of one flow, by the prompt that asks for them. */
+const PAGE_OF_PROMPT: Record<string, string> = { login: 'login', create: 'register', consent: 'consent' };
+/** More sign-ins than this under way in one browser: the first of them is forgotten. */
+const FLOWS_A_BROWSER = 8;
+
+type Cookies = Pick<Context, 'cookies' | 'get'>;
+
+export interface Flow {
+  uid: string;
+  interaction: Interaction;
+  client: Client | undefined;
+  /** `ui_locales` of the request, if any. */
+  uiLocales: string | undefined;
+}
+
+export interface FlowsOptions {
+  provider(): Provider;
+  secureCookies: boolean;
+  /** Seconds. */
+  lifetime: number;
+}
+
+export function createFlows({ provider, secureCookies, lifetime }: FlowsOptions) {
+  const prefix = secureCookies ? '__Host-latchkey_flow_' : 'latchkey_flow_';
+  const nameOf = (uid: string) => prefix + uid.slice(0, 10).replaceAll('-', '.');
+  const settings = { httpOnly: true, sameSite: 'lax', signed: true, secure: secureCookies, path: '/', overwrite: true } as const;
+
+  function forgetOldest(ctx: Cookies): void {
+    const names = [...ctx.get('cookie').matchAll(/(?:^|; )([^=;]+)=/g)].map((match) => match[1] as string);
+    const flows = names.filter((name) => name.startsWith(prefix) && !name.endsWith('.sig'));
+    for (const name of flows.slice(0, Math.max(0, flows.length - FLOWS_A_BROWSER + 1))) ctx.cookies.set(name, null, settings);
+  }
+
+  return {
+    /** Binds a new interaction to the browser; the path of the page that answers its prompt. */
+    begin(ctx: Cookies, interaction: { uid: string; prompt: { name: string } }): string {
+      forgetOldest(ctx);
+      ctx.cookies.set(nameOf(interaction.uid), interaction.uid, { ...settings, maxAge: lifetime * 1000 });
+      return `/${PAGE_OF_PROMPT[interaction.prompt.name] ?? 'login'}/${interaction.uid}`;
+    },
+
+    /** @throws AppError interaction_expired when it ended, belongs to another browser, or its session did. */
+    async load(ctx: Cookies, uid: string): Promise<Flow> {
+      const expired = new AppError('interaction_expired', {
+        message: 'This sign-in is no longer under way. Go back to the application and start again.',
+      });
+      if (ctx.cookies.get(nameOf(uid), settings) !== uid) throw expired;
+      const interaction = await provider().Interaction.find(uid);
+      if (!interaction) throw expired;
+      if (interaction.session?.uid) {
+        const session = await provider().Session.findByUid(interaction.session.uid);
+        if (!session || session.accountId !== interaction.session.accountId) throw expired;
+      }
+      const client = await provider().Client.find(interaction.params['client_id'] as string);
+      return { uid, interaction, client, uiLocales: interaction.params['ui_locales'] as string | undefined };
+    },
+
+    /** Hands the result to the protocol and sends the browser on. Earlier answers of the same request stay. */
+    async finish(ctx: Context, flow: Flow, result: InteractionResults): Promise<void> {
+      const { interaction } = flow;
+      interaction.result = 'error' in result ? result : { ...interaction.lastSubmission, ...result };
+      await interaction.save(Math.max(1, interaction.exp - Math.floor(Date.now() / 1000)));
+      ctx.cookies.set(nameOf(flow.uid), null, settings);
+      ctx.status = 303;
+      ctx.redirect(interaction.returnTo);
+    },
+  };
+}
+
+export type Flows = ReturnType<typeof createFlows>;

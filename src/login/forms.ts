@@ -1,0 +1,27 @@
+/** The forms of the hosted pages. Lengths bound the work; what is too long is refused with words, never cut. */
+import { z } from 'zod';
+
+const csrf = z.string().max(500);
+const email = z.string().max(320);
+// One more than the policy's upper bound, so that the policy's own words answer.
+const password = z.string().max(4096);
+const code = z
+  .string()
+  .max(40)
+  .transform((value) => value.replace(/[\s-]/g, ''));
+
+export const SignInForm = z.strictObject({ csrf, email, password });
+export const RegisterForm = z.strictObject({ csrf, name: z.string().max(1000), email, password });
+export const CodeForm = z.strictObject({ csrf, code });
+export const EmailForm = z.strictObject({ csrf, email });
+// The hidden user name field is there for password managers.
+export const ResetForm = z.strictObject({ csrf, code, password, username: email.optional(), email: email.optional() });
+export const ButtonForm = z.strictObject({ csrf });
+export const DecisionForm = z.strictObject({ csrf, decision: z.enum(['allow', 'deny', 'switch']) });
+export const InvitationForm = z.strictObject({
+  csrf,
+  name: z.string().max(1000),
+  password,
+  username: email.optional(),
+  email: email.optional(),
+});

@@ -1,0 +1,130 @@
+/** The pages that the protocol core shows itself: errors, sign-out, the device flow, and the way back to an app. */
+import type { KoaContextWithOIDC } from 'oidc-provider';
+import type { I18n } from '../http/i18n.ts';
+import { requestContext } from '../http/request-context.ts';
+import type { Renderer } from '../http/render.ts';
+import type { ProviderPages } from '../oidc/provider.ts';
+import { describeDevice } from '../sessions/device.ts';
+import { viewOfClient } from './client-view.ts';
+
+export interface ProtocolPagesOptions {
+  renderer: Renderer;
+  i18n: I18n;
+  development: boolean;
+}
+
+export function createProtocolPages({ renderer, i18n, development }: ProtocolPagesOptions) {
+  function show(ctx: KoaContextWithOIDC, name: string, data: object): void {
+    const uiLocales = ctx.oidc?.params?.['ui_locales'];
+    ctx.state['locale'] = i18n.negotiate({
+      ...(typeof uiLocales === 'string' ? { uiLocales } : {}),
+      acceptLanguage: ctx.get('accept-language'),
+    });
+    ctx.set('Cache-Control', 'no-store');
+    renderer.page(ctx as never, name, data);
+  }
+
+  const secretOf = (ctx: KoaContextWithOIDC) => (ctx.oidc.session as unknown as { state: { secret: string } }).state.secret;
+
+  const pages: ProviderPages = {
+    error(ctx, out, error) {
+      const detail = (error as { error_detail?: string }).error_detail;
+      const facts = [
+        { label: 'error', value: out.error },
+        { label: 'error_description', value: out.error_description },
+        { label: 'detail', value: detail },
+        ...asked(ctx),
+      ];
+      show(ctx, 'error', {
+        status: ctx.status,
+        code: out.error,
+        message: ctx.status >= 500 ? null : (out.error_description ?? null),
+        requestId: requestContext(ctx.req).id,
+        developer: development ? facts.filter(({ value }) => value !== undefined && value !== '') : null,
+        backUrl: null,
+        retryAfter: null,
+      });
+    },
+
+    signOut(ctx) {
+      const account = ctx.oidc.session?.accountId;
+      const hint = ctx.oidc.entities.IdTokenHint as { payload?: { sub?: unknown } } | undefined;
+      show(ctx, 'login/sign-out', {
+        action: ctx.oidc.urlFor('end_session_confirm'),
+        csrfFields: [{ name: 'xsrf', value: secretOf(ctx) }],
+        client: viewOfClient(ctx.oidc.client),
+        account: null,
+        // The application showed a token of this very person: it has asked already (RP-Initiated Logout 1.0 section 2).
+        automatic: account !== undefined && hint?.payload?.sub === account,
+      });
+    },
+
+    signedOut(ctx) {
+      show(ctx, 'login/signed-out', { client: viewOfClient(ctx.oidc.client), loginUrl: '/account' });
+    },
+
+    deviceEnter(ctx, error) {
+      const wrong = error as { userCode?: string; name: string } | undefined;
+      const code = wrong && (DEVICE_FAULTS[wrong.name] ?? 'device_failed');
+      show(ctx, 'device/enter', {
+        action: ctx.oidc.urlFor('code_verification'),
+        csrf: secretOf(ctx),
+        csrfFields: [{ name: 'xsrf', value: secretOf(ctx) }],
+        userCode: wrong?.userCode ?? null,
+        errors: code ? [{ field: code === 'device_aborted' ? '' : 'user_code', code }] : [],
+      });
+    },
+
+    deviceConfirm(ctx, userCode) {
+      const info = (ctx.oidc.entities.DeviceCode as unknown as { deviceInfo?: { ip?: string; ua?: string } }).deviceInfo;
+      const device = info ? describeDevice(info.ua ?? null) : null;
+      show(ctx, 'device/confirm', {
+        action: ctx.oidc.urlFor('code_verification'),
+        csrf: secretOf(ctx),
+        csrfFields: [
+          { name: 'xsrf', value: secretOf(ctx) },
+          { name: 'user_code', value: userCode },
+        ],
+        client: viewOfClient(ctx.oidc.client),
+        userCode,
+        deviceInfo: device && { browser: device.browser, os: device.os, ip: info?.ip ?? null },
+      });
+    },
+
+    deviceDone(ctx) {
+      show(ctx, 'device/done', { success: true, client: viewOfClient(ctx.oidc.client) });
+    },
+  };
+
+  return {
+    pages,
+
+    /** A redirect to a private-use scheme leaves the tab on a spent page: show one that says where things went. */
+    backToApp(ctx: KoaContextWithOIDC): void {
+      const location = ctx.response.get('location');
+      const opensApp = location !== '' && !/^https?:|^\//i.test(location);
+      if (!opensApp || ctx.get('sec-fetch-dest') !== 'document') return;
+      ctx.remove('location');
+      ctx.status = 200;
+      ctx.set('Refresh', `0; url=${location}`);
+      show(ctx, 'login/back-to-app', { client: viewOfClient(ctx.oidc.client), href: location });
+    },
+  };
+}
+
+const DEVICE_FAULTS: Record<string, string> = {
+  NoCodeError: 'device_code_missing',
+  NotFoundError: 'device_code_unknown',
+  ExpiredError: 'device_code_expired',
+  AlreadyUsedError: 'device_code_used',
+  AbortedError: 'device_aborted',
+};
+
+/** The parameters of the request, as the developer sent them; secrets are not among them. */
+function asked(ctx: KoaContextWithOIDC): Array<{ label: string; value: string | undefined }> {
+  const shown = ['client_id', 'redirect_uri', 'response_type', 'scope', 'post_logout_redirect_uri', 'resource'];
+  return shown.map((label) => {
+    const value = ctx.query[label];
+    return { label, value: Array.isArray(value) ? value.join(' | ') : value };
+  });
+}

@@ -1,0 +1,97 @@
+/** Registration and the code that proves the address. */
+import type Router from '@koa/router';
+import type { Context } from 'koa';
+import { AppError } from '../errors.ts';
+import { ButtonForm, CodeForm, RegisterForm } from './forms.ts';
+import type { FlowPage } from './pages.ts';
+import type { LoginDeps } from './routes.ts';
+
+export function mountRegistration(router: Router, deps: LoginDeps): void {
+  const { pages, login, registration, recovery, challenges, passwordLength } = deps;
+
+  function form({ flow, show }: FlowPage, data: object): void {
+    const hint = flow.interaction.params['login_hint'];
+    if (registration.rules.mode !== 'open') {
+      show('login/registration-closed', { loginUrl: `/login/${flow.uid}`, mode: registration.rules.mode });
+      return;
+    }
+    show('login/register', {
+      action: `/register/${flow.uid}`,
+      loginUrl: `/login/${flow.uid}`,
+      minLength: passwordLength.min,
+      maxLength: passwordLength.max,
+      values: { email: typeof hint === 'string' && hint.length <= 320 ? hint : '', name: '' },
+      ...data,
+    });
+  }
+
+  async function codePage(page: FlowPage, data: object): Promise<void> {
+    const { flow, show } = page;
+    const pending = await challenges.pending(flow.uid, ['register', 'verify_email']);
+    if (!pending) {
+      throw new AppError('interaction_expired', { message: 'No code is awaited here. Start again from the sign-in page.' });
+    }
+    show('login/verify', {
+      action: `/verify/${flow.uid}`,
+      resendAction: `/verify/${flow.uid}/resend`,
+      restartUrl: pending.purpose === 'register' ? `/register/${flow.uid}` : `/login/${flow.uid}`,
+      email: pending.sent_to,
+      minutes: challenges.rules.minutes,
+      notice: 'sent',
+      ...data,
+    });
+  }
+
+  router.get('/register/:uid', async (ctx) => form(await pages.open(ctx), {}));
+
+  router.post('/register/:uid', (ctx) =>
+    pages.submit(
+      ctx,
+      RegisterForm,
+      async ({ flow, locale }, { email, name, password }) => {
+        await registration.start({ flow: flow.uid, email, name, password, locale });
+        seeOther(ctx, `/verify/${flow.uid}`);
+      },
+      (page, { email, name }, errors) => form(page, { values: { email, name }, errors }),
+    ),
+  );
+
+  router.get('/verify/:uid', async (ctx) => {
+    await codePage(await pages.open(ctx), { notice: ctx.query['notice'] === 'resent' ? 'resent' : 'sent' });
+  });
+
+  router.post('/verify/:uid', (ctx) =>
+    pages.submit(
+      ctx,
+      CodeForm,
+      async ({ flow }, { code }) => {
+        const challenge = await challenges.prove(flow.uid, ['register', 'verify_email'], code);
+        const registered = challenge.purpose === 'register';
+        const account = await (registered ? registration : { complete: recovery.completeVerification }).complete(challenge);
+        // The password was typed in this very flow before the code went out.
+        await login.proved(ctx, flow, account, ['pwd']);
+      },
+      (page, _form, errors) => codePage(page, { notice: null, errors }),
+    ),
+  );
+
+  router.post('/verify/:uid/resend', (ctx) =>
+    pages.submit(
+      ctx,
+      ButtonForm,
+      async ({ flow }) => {
+        const pending = await challenges.pending(flow.uid, ['register', 'verify_email']);
+        if (pending?.purpose === 'verify_email') await recovery.resend(flow.uid, 'verify_email');
+        else await registration.resend(flow.uid);
+        seeOther(ctx, `/verify/${flow.uid}?notice=resent`);
+      },
+      (page, _form, errors) => codePage(page, { notice: null, errors }),
+    ),
+  );
+}
+
+/** RFC 9700 section 4.12: after a form only 303. */
+export function seeOther(ctx: Context, path: string): void {
+  ctx.redirect(path);
+  ctx.status = 303;
+}

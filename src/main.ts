@@ -1,0 +1,94 @@
+/** The process: reads command, environment and signals, and hands them in. The only file that touches `process`. */
+import { readFileSync } from 'node:fs';
+import { createInterface } from 'node:readline/promises';
+import { text } from 'node:stream/consumers';
+import type { Logger } from 'pino';
+import { banner } from './banner.ts';
+import { createProgram } from './cli/program.ts';
+import { ensureDevelopmentSecrets } from './config/development.ts';
+import { loadConfigFile, type ConfigFile, NO_CONFIG_FILE } from './config/file.ts';
+import { loadSettings, type Settings } from './config/settings.ts';
+import { createLog } from './http/log.ts';
+import { openForCommand } from './open.ts';
+import { root } from './places.ts';
+import { serve } from './serve.ts';
+
+interface Configuration {
+  settings: Settings;
+  file: ConfigFile;
+  log: Logger;
+}
+
+const readFile = (path: string) => readFileSync(path, 'utf8');
+let loaded: Configuration | undefined;
+
+/** Read once, at a command's first need: `--help` works with a broken configuration. */
+function configuration(): Configuration {
+  if (loaded) return loaded;
+  const { settings, warnings, env } = loadSettings({ env: process.env, cwd: process.cwd(), readFile });
+  if (settings.development && settings.secretKeys.length === 0) {
+    settings.secretKeys = [ensureDevelopmentSecrets({ dataDir: settings.dataDir }).secretKey];
+  }
+  const log = createLog({ level: settings.logLevel, pretty: process.stdout.isTTY === true });
+  for (const warning of warnings) log.warn(warning);
+  const file = settings.configFile ? loadConfigFile(settings.configFile, { env, readFile }) : NO_CONFIG_FILE;
+  loaded = { settings, file, log };
+  return loaded;
+}
+
+async function runServer(): Promise<number> {
+  const { settings, log } = configuration();
+  const running = await serve(configuration());
+  if (settings.development) process.stdout.write(`${banner({ settings, seed: running.seed })}\n`);
+  log.info({ issuer: settings.issuer.origin, port: settings.port, pid: process.pid }, 'listening');
+  return new Promise((resolve) => {
+    const stop = (signal: string) => {
+      log.info({ signal }, 'stopping');
+      running.stop().then(
+        () => {
+          log.info('stopped');
+          resolve(0);
+        },
+        (error) => {
+          log.error({ err: error }, 'stopping failed');
+          resolve(70);
+        },
+      );
+    };
+    process.on('SIGTERM', stop);
+    process.on('SIGINT', stop);
+  });
+}
+
+process.on('uncaughtException', (error) => {
+  (loaded?.log ?? createLog({ level: 'error', pretty: false })).fatal({ err: error }, 'a bug ended the process');
+  process.exit(70);
+});
+
+const terminal = process.stdin.isTTY && process.stdout.isTTY;
+const program = createProgram({
+  version: JSON.parse(readFile(`${root}package.json`)).version,
+  open: () => openForCommand(configuration()),
+  serve: runServer,
+  async generate() {
+    const { writeGenerated } = await import('./config/generate.ts');
+    return writeGenerated(root);
+  },
+  address: () => ({ host: configuration().settings.host, port: configuration().settings.port }),
+  out: (line) => void process.stdout.write(line),
+  err: (line) => void process.stderr.write(line),
+  columns: process.stdout.columns,
+  ask: terminal ? ask : undefined,
+  readInput: () => text(process.stdin),
+});
+
+async function ask(question: string): Promise<string> {
+  const prompt = createInterface({ input: process.stdin, output: process.stdout });
+  try {
+    return await prompt.question(question);
+  } finally {
+    prompt.close();
+  }
+}
+
+process.exit(await program.run(process.argv.slice(2)));

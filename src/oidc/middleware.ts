@@ -1,0 +1,52 @@
+/** What surrounds every request to the protocol core. */
+import type { KoaContextWithOIDC } from 'oidc-provider';
+import type { Middleware } from 'koa';
+
+export interface ProtocolMiddlewareOptions {
+  /** Ends the browser session that the protocol signed out, with all that hangs on it. */
+  signOut(uid: string): Promise<void>;
+  grantSeen(grantId: string): Promise<void>;
+  backToApp(ctx: KoaContextWithOIDC): void;
+  originAllowed(origin: string): Promise<boolean>;
+}
+
+/** Public documents, which any page may read. */
+const OPEN = new Set(['/.well-known/openid-configuration', '/.well-known/oauth-authorization-server', '/.well-known/jwks.json']);
+
+export function protocolMiddleware(options: ProtocolMiddlewareOptions): Middleware[] {
+  return [preflight, unavailable, emptyAnswers, endings] as unknown as Middleware[];
+
+  /** The core answers any origin's preflight; here only those of registered clients learn anything. */
+  async function preflight(ctx: KoaContextWithOIDC, next: () => Promise<void>) {
+    const origin = ctx.get('origin');
+    if (ctx.method !== 'OPTIONS' || OPEN.has(ctx.path) || origin === '' || (await options.originAllowed(origin))) return next();
+    ctx.vary('Origin');
+    ctx.status = 204;
+  }
+
+  async function unavailable(ctx: KoaContextWithOIDC, next: () => Promise<void>) {
+    await next();
+    if (ctx.status === 503) ctx.set('Retry-After', '1');
+  }
+
+  /** oidc-client-ts fails on an empty answer that claims to be text. */
+  async function emptyAnswers(ctx: KoaContextWithOIDC, next: () => Promise<void>) {
+    await next();
+    if (ctx.status === 200 && (ctx.body === '' || ctx.body === null || ctx.body === undefined)) {
+      ctx.body = Buffer.alloc(0);
+      ctx.remove('Content-Type');
+    }
+  }
+
+  async function endings(ctx: KoaContextWithOIDC, next: () => Promise<void>) {
+    await next();
+    const { oidc } = ctx;
+    if (!oidc) return;
+    if (oidc.route === 'end_session_confirm' && oidc.session && (oidc.session as { destroyed?: boolean }).destroyed) {
+      await options.signOut(oidc.session.uid);
+    }
+    const refreshed = oidc.route === 'token' && ctx.status === 200 ? oidc.entities.RefreshToken : undefined;
+    if (refreshed?.grantId) await options.grantSeen(refreshed.grantId);
+    if (oidc.route === 'authorization' || oidc.route === 'resume') options.backToApp(ctx);
+  }
+}

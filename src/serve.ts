@@ -1,0 +1,88 @@
+/** The server's life: migrate or refuse, open, listen, sweep, and stop without losing a request. */
+import type { Logger } from 'pino';
+import { createApp } from './app.ts';
+import type { ConfigFile } from './config/file.ts';
+import type { Settings } from './config/settings.ts';
+import { migrate, pendingMigrations } from './db/migrate.ts';
+import { connect } from './db/connect.ts';
+import { seedDevelopmentClient } from './dev/seed.ts';
+import { createServer } from './http/server.ts';
+import { startSweeping } from './jobs/sweep.ts';
+import { migrationsDir } from './places.ts';
+import { databaseTarget, openServices, type Services } from './services.ts';
+
+export interface ServeOptions {
+  settings: Settings;
+  file: ConfigFile;
+  log: Logger;
+}
+
+export interface Running {
+  services: Services;
+  /** Development only: the client whose block is printed. */
+  seed: { client_id: string; client_secret?: string } | undefined;
+  /** Resolves when nothing of the process is left to do. A second call ends at once. */
+  stop(): Promise<void>;
+}
+
+/** A schema that this version does not know how to serve yet; the message is for the operator. */
+export class SchemaFault extends Error {}
+
+/** @throws DatabaseFault, KeyringFault, SchemaFault, ListenFault, AppError: each with a sentence for the operator. */
+export async function serve({ settings, file, log }: ServeOptions): Promise<Running> {
+  await prepareSchema(settings, log);
+  const services = await openServices({ settings, file, log });
+  await services.clients.apply('config', file.clients);
+  const seed = settings.development ? await seedDevelopmentClient(services.clients) : undefined;
+  let draining = false;
+  const app = await createApp(services, { draining: () => draining });
+  const server = createServer(app, { maxConnections: settings.maxConnections });
+  await server.listen({ host: settings.host, port: settings.port });
+  services.outbox.start();
+  const stopSweeping = startSweeping({
+    sweeps: [
+      services.artifacts.purge,
+      services.rows.Session.purge,
+      services.rows.RefreshToken.purge,
+      services.rows.Grant.purge,
+      services.challenges.purge,
+    ],
+    onError: (error) => log.warn({ err: error }, 'expired rows could not be removed; the next round tries again'),
+  });
+
+  return {
+    services,
+    seed,
+    async stop() {
+      const patience = draining ? { drainMs: 0, graceMs: 0 } : stopPatience(settings);
+      draining = true;
+      const { cut } = await server.stop(patience);
+      if (cut > 0) log.warn({ cut }, 'requests were cut at the end of the grace time');
+      await stopSweeping();
+      await services.close();
+    },
+  };
+}
+
+function stopPatience(settings: Settings) {
+  return { drainMs: settings.drainSeconds * 1000, graceMs: settings.stopGraceSeconds * 1000 };
+}
+
+/** In development the schema is brought up to date; in production that is the operator's step. */
+async function prepareSchema(settings: Settings, log: Logger): Promise<void> {
+  const target = databaseTarget(settings);
+  const database = await connect(target);
+  try {
+    const pending = await pendingMigrations(database, migrationsDir);
+    if (pending.length === 0) return;
+    if (!settings.development) {
+      throw new SchemaFault(
+        `The database lacks ${pending.length} ${pending.length === 1 ? 'migration' : 'migrations'} (${pending.join(', ')}). Run "latchkey migrate", then start again.`,
+      );
+    }
+    const applied = await migrate(target, migrationsDir);
+    log.info({ applied }, 'the database schema is up to date');
+  } finally {
+    await database.close();
+  }
+}

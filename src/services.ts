@@ -1,0 +1,161 @@
+/** The parts without HTTP, built once and in order: storage, secrets, features. The pages and the command line are
+ * doors to these. */
+import { join } from 'node:path';
+import type { Logger } from 'pino';
+import { createAccounts } from './accounts/accounts.ts';
+import { createChallengeStore } from './accounts/challenge-store.ts';
+import { createChallenges } from './accounts/challenges.ts';
+import { createInvitations } from './accounts/invitations.ts';
+import { createPasswordPolicy } from './accounts/password-policy.ts';
+import { createPasswords } from './accounts/passwords.ts';
+import { createRecovery } from './accounts/recovery.ts';
+import { createRegistration } from './accounts/registration.ts';
+import { createAccountStore } from './accounts/store.ts';
+import { chooseArtifacts } from './artifacts/choose.ts';
+import { createSqlArtifacts } from './artifacts/sql.ts';
+import type { ConfigFile } from './config/file.ts';
+import type { Settings } from './config/settings.ts';
+import { connect, type DatabaseTarget } from './db/connect.ts';
+import { assetsDir, migrationsDir, viewsDir } from './places.ts';
+import { pendingMigrations } from './db/migrate.ts';
+import { createAssets } from './http/assets.ts';
+import { createI18n, type Locale, readCatalogues } from './http/i18n.ts';
+import { createRenderer } from './http/render.ts';
+import { createOutbox } from './jobs/outbox.ts';
+import { createOutboxStore } from './jobs/store.ts';
+import { createKeyring } from './keyring/keyring.ts';
+import { createDataKeyStore } from './keyring/store.ts';
+import { createMailbox } from './mail/mailbox.ts';
+import { createPost } from './mail/post.ts';
+import { createClientStore } from './oidc/client-store.ts';
+import { createClients } from './oidc/clients.ts';
+import { createConsentStore } from './oidc/consent-store.ts';
+import { createKeyStore } from './oidc/key-store.ts';
+import { ACCOUNT_CLIENT_ID } from './oidc/provider.ts';
+import { createResources } from './oidc/resources.ts';
+import { clientValidator } from './oidc/validate.ts';
+import { createGrantStore } from './sessions/grant-store.ts';
+import { createRefreshTokenStore } from './sessions/refresh-token-store.ts';
+import { createSessionStore } from './sessions/session-store.ts';
+import { createSessions } from './sessions/sessions.ts';
+
+export function databaseTarget(settings: Settings): DatabaseTarget {
+  return { url: settings.databaseUrl, file: join(settings.dataDir, 'latchkey.db') };
+}
+
+export interface ServicesOptions {
+  settings: Settings;
+  file: ConfigFile;
+  log: Logger;
+}
+
+/** @throws DatabaseFault, KeyringFault with a sentence for the operator. */
+export async function openServices({ settings, file, log }: ServicesOptions) {
+  const issuer = settings.issuer.origin;
+  const db = await connect(databaseTarget(settings));
+  const keyring = await createKeyring({ store: createDataKeyStore(db), secretKeys: settings.secretKeys });
+  const artifacts = chooseArtifacts({
+    sql: createSqlArtifacts({ db, keyring }),
+    redis: settings.redisUrl ? await openRedis(settings.redisUrl) : undefined,
+  });
+
+  const branding = { name: 'Latchkey', links: {}, ...file.branding };
+  const i18n = createI18n({ catalogues: readCatalogues(viewsDir) });
+  const assets = createAssets(assetsDir);
+  const renderer = createRenderer({ viewsDir, i18n, branding, issuer, development: settings.development, assetUrl: assets.url });
+
+  const mailbox = settings.smtpUrl ? undefined : createMailbox({ dir: settings.dataDir, keep: 200 });
+  const mailer = mailbox ?? (await openSmtp());
+  const outbox = createOutbox({
+    store: createOutboxStore({ db, keyring }),
+    handlers: { mail: createPost({ mailer, render: (locale, template, data) => renderer.mail(mailLocale(locale), template, data) }) },
+    onFailure: (job, error) => log.warn({ job, err: error }, job.dead ? 'a delivery failed for good' : 'a delivery failed and will be repeated'),
+  });
+
+  const resources = createResources(file.resources);
+  const clients = createClients({ store: createClientStore({ db, keyring }), validate: clientValidator(issuer, resources) });
+  const consents = createConsentStore(db);
+  const grants = createGrantStore({ db, keyring });
+  const sessionRows = createSessionStore({ db, keyring });
+  const refreshTokens = createRefreshTokenStore({ db, keyring, grants });
+  const sessions = createSessions({
+    db,
+    sessions: sessionRows,
+    grants,
+    consents,
+    client: async (id) => (id === ACCOUNT_CLIENT_ID ? undefined : clientWords(await clients.find(id))),
+    forgetTokens: artifacts.revokeByGrantId,
+  });
+
+  const passwords = createPasswords({ ...settings.argon2, pepper: keyring.key('pepper') });
+  const policy = createPasswordPolicy({ minLength: settings.passwordMinLength });
+  const store = createAccountStore(db);
+  const challenges = createChallenges({ store: createChallengeStore(db), keyring, rules: settings.mailCodes });
+  const shared = { db, store, challenges, outbox, passwords, policy, serviceName: branding.name, issuer, endSessions: sessions.ending };
+  const accounts = createAccounts(shared);
+  const registration = createRegistration({
+    ...shared,
+    rules: { mode: settings.registration, domains: settings.registrationDomains, serviceName: branding.name },
+  });
+
+  return {
+    settings,
+    issuer,
+    log,
+    db,
+    keyring,
+    artifacts,
+    i18n,
+    assets,
+    renderer,
+    branding,
+    mailbox,
+    mailer,
+    outbox,
+    resources,
+    clients,
+    consents,
+    rows: { Session: sessionRows, Grant: grants, RefreshToken: refreshTokens },
+    keys: createKeyStore({ db, keyring }),
+    sessions,
+    challenges,
+    accounts,
+    registration,
+    recovery: createRecovery(shared),
+    invitations: createInvitations(shared),
+    policy,
+    passwords,
+    pending: () => pendingMigrations(db, migrationsDir),
+
+    async close(): Promise<void> {
+      await outbox.stop();
+      await mailer.close();
+      await artifacts.close();
+      await db.close();
+    },
+  };
+
+  async function openRedis(url: string) {
+    const { createRedisArtifacts } = await import('./artifacts/redis.ts');
+    const redis = createRedisArtifacts({ url, keyring, onError: (error) => log.warn({ err: error }, 'Redis reports a fault') });
+    await redis.ping();
+    return redis;
+  }
+
+  async function openSmtp() {
+    const { createSmtpMailer } = await import('./mail/smtp.ts');
+    return createSmtpMailer({ url: settings.smtpUrl as string, from: settings.mailFrom, log });
+  }
+
+  function mailLocale(locale: string | null): Locale {
+    return i18n.negotiate({ uiLocales: locale ?? '' });
+  }
+}
+
+export type Services = Awaited<ReturnType<typeof openServices>>;
+
+function clientWords(client: Awaited<ReturnType<ReturnType<typeof createClients>['find']>>) {
+  if (!client) return undefined;
+  const uri = client.metadata['client_uri'];
+  return { name: client.name, uri: typeof uri === 'string' ? uri : null, firstParty: client.metadata['first_party'] === true };
+}

