@@ -1,0 +1,115 @@
+/** The members that callers of the account API send, with their bounds. One schema checks a request and describes it. */
+import { z } from 'zod';
+import 'zod-openapi';
+
+/** Counts characters as people and JSON Schema do (code points), not UTF-16 units. */
+function characters(max: number) {
+  return z
+    .string()
+    .check((ctx) => {
+      if (ctx.value.length <= max || [...ctx.value].length <= max) return;
+      ctx.issues.push({ code: 'too_big', origin: 'string', maximum: max, inclusive: true, input: ctx.value });
+    })
+    .meta({ maxLength: max });
+}
+
+/** One line of text. */
+function line(max: number) {
+  return characters(max).regex(/^\P{Cc}*$/u, 'invalid_characters');
+}
+
+function isHttpsUrl(value: string): boolean {
+  const url = URL.parse(value);
+  return /^https:\/\/\S+$/i.test(value) && url !== null && url.username === '' && url.password === '';
+}
+
+/** BCP 47, by the rules of ECMA-402. */
+function isLanguageTag(value: string): boolean {
+  try {
+    return Intl.getCanonicalLocales(value).length === 1;
+  } catch {
+    return false;
+  }
+}
+
+/** A name of the IANA time zone database; an offset such as `+01:00` is none. */
+function isTimeZone(value: string): boolean {
+  try {
+    return (
+      /^[A-Za-z]/.test(value) && new Intl.DateTimeFormat('en', { timeZone: value }).resolvedOptions().timeZone !== ''
+    );
+  } catch {
+    return false;
+  }
+}
+
+const name = (description: string, example: string) => line(200).nullable().meta({ description, example });
+
+export const PROFILE_FIELDS = {
+  name: name('The whole name as it is shown.', 'Ada Lovelace'),
+  given_name: name('Given name or names.', 'Ada'),
+  family_name: name('Family name or names.', 'Lovelace'),
+  preferred_username: name('A short name to show; it is not unique and nobody signs in with it.', 'ada'),
+  picture: line(1000).refine(isHttpsUrl, 'invalid_url').nullable().meta({
+    description: 'Address of a picture; https only.',
+    format: 'uri',
+    example: 'https://images.example.com/ada.png',
+  }),
+  locale: line(200)
+    .refine(isLanguageTag, 'invalid_locale')
+    .nullable()
+    .meta({ description: 'Language tag (BCP 47).', example: 'en-GB' }),
+  zoneinfo: line(200)
+    .refine(isTimeZone, 'invalid_time_zone')
+    .nullable()
+    .meta({ description: 'Name of the IANA time zone database.', example: 'Europe/London' }),
+};
+
+const optional = <Field extends z.ZodType>(field: Field) => field.optional();
+
+/** Members that are left out stay as they are; null clears one (RFC 7396). */
+export const ProfileChange = z
+  .strictObject({
+    name: optional(PROFILE_FIELDS.name),
+    given_name: optional(PROFILE_FIELDS.given_name),
+    family_name: optional(PROFILE_FIELDS.family_name),
+    preferred_username: optional(PROFILE_FIELDS.preferred_username),
+    picture: optional(PROFILE_FIELDS.picture),
+    locale: optional(PROFILE_FIELDS.locale),
+    zoneinfo: optional(PROFILE_FIELDS.zoneinfo),
+  })
+  .meta({ id: 'ProfileChange', description: 'Members that are left out stay as they are; null clears one.' });
+
+// The password policy has the last word on length; this only bounds what is handed to it.
+const password = characters(4096).min(1);
+
+export const PasswordChange = z
+  .strictObject({
+    current_password: password.meta({
+      description: 'The password as it is now: the proof that it is the person who asks.',
+    }),
+    new_password: password.meta({ description: 'Checked by the password policy; a refusal says what is wrong.' }),
+  })
+  .meta({ id: 'PasswordChange' });
+
+/** For a call that takes no query parameters. */
+export const NoQuery = z.strictObject({});
+
+export const PageQuery = z.strictObject({
+  limit: z
+    .string()
+    .regex(/^(?:[1-9][0-9]?|100)$/, 'invalid_limit')
+    .transform(Number)
+    .default(50)
+    .meta({
+      description: 'Entries a page, 1 to 100.',
+      override: { type: 'integer', minimum: 1, maximum: 100, default: 50, pattern: undefined },
+    }),
+  cursor: z.string().min(1).max(2000).optional().meta({ description: 'What the previous page gave as `next`.' }),
+});
+
+export const ExceptQuery = z.strictObject({
+  except: z
+    .literal('current')
+    .meta({ description: 'Must be there, so that nobody ends their own session by mistake.' }),
+});

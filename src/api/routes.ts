@@ -1,0 +1,107 @@
+/**
+ * The account API's doors: who asks, in what shape, and what is answered. The rules are in accounts and sessions.
+ * Each call is described in operations.ts.
+ */
+import type Router from '@koa/router';
+import type { Context } from 'koa';
+import type { Accounts } from '../accounts/accounts.ts';
+import { AppError } from '../errors.ts';
+import { readJson, readQuery } from '../http/body.ts';
+import { requestContext } from '../http/request-context.ts';
+import { describeDevice } from '../sessions/device.ts';
+import type { ConnectedApp, SessionEntry, Sessions } from '../sessions/sessions.ts';
+import { accountAnswer } from './answers.ts';
+import type { Caller, WhoAsks } from './caller.ts';
+import { ExceptQuery, NoQuery, PageQuery, PasswordChange, ProfileChange } from './fields.ts';
+import { compareKeys, type Order, pageOf } from './paging.ts';
+
+export interface AccountApiDeps {
+  caller: WhoAsks;
+  accounts: Pick<Accounts, 'existing' | 'changeProfile' | 'changePassword'>;
+  sessions: Pick<Sessions, 'list' | 'revoke' | 'revokeAll' | 'apps' | 'removeApp'>;
+}
+
+export function mountAccountApi(router: Router, { caller, accounts, sessions }: AccountApiDeps): void {
+  router.get('/api/v1/account', async (ctx) => {
+    const { accountId } = await caller(ctx, 'account:read');
+    readQuery(ctx, NoQuery);
+    ctx.body = accountAnswer(await accounts.existing(accountId));
+  });
+
+  router.patch('/api/v1/account', async (ctx) => {
+    const { accountId } = await caller(ctx, 'account:write');
+    readQuery(ctx, NoQuery);
+    ctx.body = accountAnswer(await accounts.changeProfile(accountId, await readJson(ctx, ProfileChange)));
+  });
+
+  router.post('/api/v1/account/password', async (ctx) => {
+    const who = await caller(ctx, 'account:write');
+    readQuery(ctx, NoQuery);
+    const { current_password: current, new_password: next } = await readJson(ctx, PasswordChange);
+    const change = { current, next, origin: originOf(ctx), ...(who.sessionUid ? { keep: who.sessionUid } : {}) };
+    await accounts.changePassword(who.accountId, change).catch(notUnauthorized);
+    ctx.status = 204;
+  });
+
+  router.get('/api/v1/account/sessions', async (ctx) => {
+    const who = await caller(ctx, 'account:read');
+    const query = readQuery(ctx, PageQuery);
+    ctx.body = pageOf(await entriesFor(who), query, BY_LAST_USE);
+  });
+
+  router.delete('/api/v1/account/sessions', async (ctx) => {
+    const who = await caller(ctx, 'account:write');
+    readQuery(ctx, ExceptQuery);
+    await sessions.revokeAll(who.accountId, who.sessionUid);
+    ctx.status = 204;
+  });
+
+  router.delete('/api/v1/account/sessions/:id', async (ctx) => {
+    const { accountId } = await caller(ctx, 'account:write');
+    readQuery(ctx, NoQuery);
+    await sessions.revoke(accountId, ctx.params['id'] as string);
+    ctx.status = 204;
+  });
+
+  router.get('/api/v1/account/apps', async (ctx) => {
+    const { accountId } = await caller(ctx, 'account:read');
+    const query = readQuery(ctx, PageQuery);
+    ctx.body = pageOf(await sessions.apps(accountId), query, BY_NAME);
+  });
+
+  router.delete('/api/v1/account/apps/:client_id', async (ctx) => {
+    const { accountId } = await caller(ctx, 'account:write');
+    readQuery(ctx, NoQuery);
+    await sessions.removeApp(accountId, ctx.params['client_id'] as string);
+    ctx.status = 204;
+  });
+
+  /** An application with refresh tokens is itself the current entry; otherwise the browser session is. */
+  async function entriesFor({ accountId, sessionUid, grantId }: Caller): Promise<SessionEntry[]> {
+    const entries = await sessions.list(accountId, sessionUid);
+    const own = grantId !== undefined && entries.some(({ kind, id }) => kind === 'app' && id === grantId);
+    return own ? entries.map((entry) => ({ ...entry, current: entry.id === grantId })) : entries;
+  }
+}
+
+const BY_LAST_USE: Order<SessionEntry> = {
+  keyOf: ({ current, last_seen_at, id }) => [current ? '1' : '0', last_seen_at, id],
+  compare: compareKeys('down', 'down', 'up'),
+};
+
+const BY_NAME: Order<ConnectedApp> = {
+  keyOf: ({ name, client_id }) => [name.toLowerCase(), client_id],
+  compare: compareKeys('up', 'up'),
+};
+
+function originOf(ctx: Context) {
+  return { ip: requestContext(ctx.req).address, device: describeDevice(ctx.get('user-agent') || null).name };
+}
+
+/** A 401 is about the request's own credentials (RFC 9110 section 15.5.2): clients would refresh their token and try
+ * the same wrong password again. */
+function notUnauthorized(error: unknown): never {
+  if (!(error instanceof AppError) || error.code !== 'invalid_credentials') throw error;
+  const message = 'The current password is not right.';
+  throw new AppError('invalid_request', { message, fields: error.fields, cause: error });
+}
