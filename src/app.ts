@@ -8,12 +8,12 @@ import { mountAccountPages } from './account/routes.ts';
 import { scopeTitle } from './account/views.ts';
 import { mountAccountApi } from './api/routes.ts';
 import { mountDevPages } from './dev/routes.ts';
-import { createCompression } from './http/compress.ts';
+import { compress } from './http/compress.ts';
 import { createCookieKeys } from './http/cookies.ts';
 import { createCsrf } from './http/csrf.ts';
 import { createFront, type Listener } from './http/front.ts';
 import { securityHeaders } from './http/headers.ts';
-import { observeRequests } from './http/log.ts';
+import { requestLog } from './http/request-log.ts';
 import { pageErrors } from './http/pages.ts';
 import { requestContext } from './http/request-context.ts';
 import { mountConsent } from './login/consent-routes.ts';
@@ -116,9 +116,13 @@ export async function createApp(services: Services, { draining }: { draining(): 
   router.get('/', (ctx) => ctx.redirect('/account'));
 
   app.use(headers);
-  app.use(createCompression());
+  app.use(compress({ publicPaths: ['/openapi.json'] }));
+  app.use((ctx, next) => {
+    ctx.state['locale'] = i18n.negotiate({ acceptLanguage: ctx.get('accept-language') });
+    return next();
+  });
   app.use(services.assets.middleware);
-  app.use(pageErrors({ page: renderer.page, development: settings.development, log, i18n }));
+  app.use(pageErrors({ page: renderer.page, development: settings.development, log }));
   app.use(router.routes());
   app.use(router.allowedMethods());
 
@@ -128,7 +132,7 @@ export async function createApp(services: Services, { draining }: { draining(): 
     issuer: settings.issuer,
     trustProxy: settings.trustProxy,
     anyHostPaths: HEALTH_PATHS,
-    observe: observeRequests({ log }),
+    observe: requestLog({ log, quietPaths: HEALTH_PATHS }),
     next: (req, res) => void (isProtocol(req.url ?? '') ? protocol(req, res) : ours(req, res)),
   });
 

