@@ -1,0 +1,42 @@
+/** Accounts on the command line: which one is meant, and how one looks. */
+import { type Account, PROFILE_FIELDS } from '../accounts/store.ts';
+import { AppError } from '../errors.ts';
+import { facts, minute } from './printing.ts';
+import type { Services } from './services.ts';
+
+/** The account with this id or address. @throws AppError not_found. */
+export async function accountOf({ accounts }: Services, idOrEmail: string): Promise<Account> {
+  const account = await (idOrEmail.includes('@') ? accounts.byEmail(idOrEmail) : accounts.byId(idOrEmail));
+  if (account) return account;
+  throw new AppError('not_found', { message: `There is no account ${idOrEmail}. \`latchkey users list\` shows them.` });
+}
+
+/** The object of the account API, and the status, which only an operator sees. */
+export function accountObject(account: Account) {
+  return {
+    id: account.id,
+    email: account.email,
+    email_verified: account.emailVerifiedAt !== null,
+    ...Object.fromEntries(PROFILE_FIELDS.map((field) => [field, account.profile[field]])),
+    status: account.status,
+    created_at: iso(account.createdAt),
+    updated_at: iso(account.updatedAt),
+    password_changed_at: account.passwordChangedAt === null ? null : iso(account.passwordChangedAt),
+  };
+}
+
+export function accountFacts(account: Account): string {
+  return facts([
+    ['id', account.id],
+    ['email', `${account.email} (${account.emailVerifiedAt === null ? 'not verified' : 'verified'})`],
+    ...PROFILE_FIELDS.map((field): [string, unknown] => [field, account.profile[field]]),
+    ['status', account.status],
+    ['created', `${minute(account.createdAt)} UTC`],
+    ['updated', `${minute(account.updatedAt)} UTC`],
+    ['password', account.passwordChangedAt === null ? 'none' : `set ${minute(account.passwordChangedAt)} UTC`],
+  ]);
+}
+
+function iso(ms: number): string {
+  return new Date(ms).toISOString();
+}

@@ -1,0 +1,51 @@
+/** What the command line is given: the features, opened on a command's first need and closed after it. */
+import type { Accounts } from '../accounts/accounts.ts';
+import type { Invitations } from '../accounts/invitations.ts';
+import type { FieldError } from '../errors.ts';
+import type { Outbox } from '../jobs/outbox.ts';
+import type { Mailer } from '../mail/mailer.ts';
+import type { Clients } from '../oidc/clients.ts';
+import type { Sessions } from '../sessions/sessions.ts';
+
+export interface Services {
+  accounts: Accounts;
+  invitations: Invitations;
+  sessions: Sessions;
+  clients: Clients;
+  mailer: Mailer;
+  outbox: Outbox;
+  /** An origin, without a slash at its end. */
+  issuer: string;
+  development: boolean;
+  /** Brings the database to the newest schema; resolves with the names that were applied. */
+  migrate(): Promise<string[]>;
+  /** Names of the migrations that the database lacks. Neither this nor `migrate` may need a table. */
+  pending(): Promise<string[]>;
+  close(): Promise<void>;
+}
+
+export interface Terminal {
+  out(text: string): void;
+  err(text: string): void;
+  /** Width in columns; unset where nobody looks. */
+  columns?: number | undefined;
+  /** Asks the person; the empty string when there is no answer. Unset where there is nobody to ask. */
+  ask?: ((question: string) => Promise<string>) | undefined;
+  /** Asks without showing what is typed. */
+  askSecret?: ((question: string) => Promise<string>) | undefined;
+  /** All of the standard input. */
+  readInput(): Promise<string>;
+}
+
+export interface ProgramOptions extends Terminal {
+  version: string;
+  open(): Promise<Services>;
+  /** Runs the server; resolves with the exit code when it has stopped. */
+  serve(): Promise<number>;
+  /** Writes the generated files; resolves with their names. */
+  generate(): Promise<string[]>;
+  /** Where the instance of these settings listens. */
+  address(): { host: string; port: number };
+  /** The English words for a field's fault; its code when left out. */
+  words?: ((fault: FieldError) => string) | undefined;
+}
