@@ -1,33 +1,74 @@
-/** What stands around the API's routes: problem+json, cross-origin rules, nothing stored. Other paths are passed on. */
-import type Router from '@koa/router';
-import type { Middleware } from 'koa';
+/**
+ * The account API put together: its routes and description, and around them problem+json, cross-origin rules, and
+ * nothing stored. Owns no rule.
+ */
+import Router from '@koa/router';
+import type { Context, Middleware } from 'koa';
 import { apiCors } from '../http/cors.ts';
+import type { I18n } from '../http/i18n.ts';
 import { type ProblemOptions, problems } from '../http/problem.ts';
+import { cookieNames, ROUTES } from '../oidc/provider.ts';
+import { type CallerOptions, createCaller } from './caller.ts';
+import { mountOpenApi } from './docs-routes.ts';
+import { createOpenApi, type OpenApi } from './openapi.ts';
+import { type AccountApiDeps, mountAccountApi } from './routes.ts';
 
-export interface ApiOptions extends ProblemOptions {
-  /** With every route of the API mounted. */
-  router: Router;
-  /** Whether an enabled client has this web origin. */
-  originAllowed(origin: string): Promise<boolean>;
+export interface AccountApiOptions extends Omit<AccountApiDeps, 'caller'> {
+  issuer: string;
+  secureCookies: boolean;
+  log: ProblemOptions['log'];
+  i18n: Pick<I18n, 'has' | 't'>;
+  csrf: CallerOptions['csrf'];
+  /** The living account and session of the browser's cookie. */
+  entrance: { signedIn(ctx: Context): Promise<{ session: { uid: string; accountId: string } } | undefined> };
+  findAccessToken: CallerOptions['bearer'];
+  clients: { originAllowed(origin: string): Promise<boolean> };
 }
 
-/** Answers everything under /api/ and /openapi.json itself, a 404 and 405 too. */
-export function createApi({ router, originAllowed, ...options }: ApiOptions): Middleware {
-  const noStore: Middleware = (ctx, next) => {
-    ctx.set('Cache-Control', 'no-store');
-    return next();
+export interface AccountApi {
+  /** Answers everything under /api/ and /openapi.json itself, 404 and 405 too, and passes other paths on. */
+  middleware: Middleware;
+  document: OpenApi;
+}
+
+export function createAccountApi(options: AccountApiOptions): AccountApi {
+  const { issuer, secureCookies, i18n, csrf, entrance, findAccessToken, clients } = options;
+  const document = createOpenApi({
+    issuer,
+    authorizationPath: ROUTES.authorization,
+    tokenPath: ROUTES.token,
+    sessionCookie: cookieNames(secureCookies).session,
+  });
+  const browser = async (ctx: Context) => (await entrance.signedIn(ctx))?.session;
+  const caller = createCaller({ bearer: findAccessToken, browser, csrf });
+  const router = new Router();
+  mountAccountApi(router, { ...options, caller });
+  mountOpenApi(router, document);
+
+  /** The catalogue's English words; a code without any is spelt out by `problems`. */
+  const explain: ProblemOptions['explain'] = ({ code, values }) => {
+    const key = `error.${code}`;
+    return i18n.has('en', key) ? i18n.t('en', key, values) : `${code.replaceAll('_', ' ')}.`;
   };
   const layers: Middleware[] = [
-    problems(options),
-    apiCors({ allowed: originAllowed }),
+    problems({ log: options.log, explain }),
+    apiCors({ allowed: clients.originAllowed }),
     noStore,
     router.routes() as Middleware,
     router.allowedMethods() as Middleware,
   ];
+  return { document, middleware: inOrder(layers) };
+}
+
+const noStore: Middleware = (ctx, next) => {
+  ctx.set('Cache-Control', 'no-store');
+  return next();
+};
+
+function inOrder(layers: Middleware[]): Middleware {
   return (ctx, next) => {
     if (!ctx.path.startsWith('/api/') && ctx.path !== '/openapi.json') return next();
-    const from = (index: number): Promise<unknown> =>
-      Promise.resolve(layers[index]?.(ctx, () => from(index + 1) as Promise<void>));
+    const from = async (index: number): Promise<void> => layers[index]?.(ctx, () => from(index + 1));
     return from(0);
   };
 }

@@ -61,7 +61,8 @@ export function createCaller({ bearer, browser, csrf }: CallerOptions) {
   async function byCookie(ctx: Context): Promise<Caller> {
     const session = await browser(ctx);
     if (!session) throw nobody('Send an access token as `Authorization: Bearer …`, or sign in on the account page.');
-    if (!SAFE_METHODS.has(ctx.method)) csrf.check(ctx, session.uid, ctx.get('x-csrf-token') || undefined);
+    // The same binding as the forms of the account pages, so that a script of such a page has its token at hand.
+    if (!SAFE_METHODS.has(ctx.method)) csrf.check(ctx, `session:${session.uid}`, ctx.get('x-csrf-token') || undefined);
     return { accountId: session.accountId, sessionUid: session.uid, grantId: undefined, via: 'cookie' };
   }
 

@@ -50,11 +50,11 @@ export const PROFILE_FIELDS = {
   given_name: name('Given name or names.', 'Ada'),
   family_name: name('Family name or names.', 'Lovelace'),
   preferred_username: name('A short name to show; it is not unique and nobody signs in with it.', 'ada'),
-  picture: line(1000).refine(isHttpsUrl, 'invalid_url').nullable().meta({
-    description: 'Address of a picture; https only.',
-    format: 'uri',
-    example: 'https://images.example.com/ada.png',
-  }),
+  picture: line(1000)
+    .refine(isHttpsUrl, 'invalid_url')
+    .meta({ format: 'uri' })
+    .nullable()
+    .meta({ description: 'Address of a picture; https only.', example: 'https://images.example.com/ada.png' }),
   locale: line(200)
     .refine(isLanguageTag, 'invalid_locale')
     .nullable()

@@ -16,13 +16,15 @@ import { errorsOf, OPERATIONS, type Operation } from './operations.ts';
 export interface OpenApiOptions {
   /** An origin, as in the tokens' `iss`. */
   issuer: string;
-  version: string;
   /** Paths of the authorization and token endpoints. */
   authorizationPath: string;
   tokenPath: string;
   /** Name of the browser session's cookie. */
   sessionCookie: string;
 }
+
+/** Of this description, not of the service: members may be added within the first number. */
+const API_VERSION = '1.0.0';
 
 export type OpenApi = ReturnType<typeof createOpenApi>;
 
@@ -36,7 +38,7 @@ export function createOpenApi(options: OpenApiOptions) {
       openapi: '3.1.1',
       info: {
         title: 'Latchkey account API',
-        version: options.version,
+        version: API_VERSION,
         description:
           'What a person can see and change about their own account. Answers are never stored (`Cache-Control: no-store`), members may be added to them. Errors are RFC 9457 problem documents: decide by `code`.',
         license: { name: 'Apache-2.0', identifier: 'Apache-2.0' },
@@ -46,7 +48,7 @@ export function createOpenApi(options: OpenApiOptions) {
       paths,
       components: { securitySchemes: securitySchemes(options) },
     },
-    { override: openToAdditions },
+    { override: plain },
   );
 }
 
@@ -141,13 +143,14 @@ function securitySchemes(options: OpenApiOptions) {
   };
 }
 
-/** A client that was made from the description must survive a member that a later version adds. */
-function openToAdditions({
-  jsonSchema,
-  io,
-}: {
-  jsonSchema: { additionalProperties?: unknown };
+interface Rendered {
+  jsonSchema: { additionalProperties?: unknown; format?: string; pattern?: string };
   io: 'input' | 'output';
-}) {
+}
+
+/** A client that was made from the description must survive a member that a later version adds. */
+function plain({ jsonSchema, io }: Rendered): void {
   if (io === 'output') delete jsonSchema.additionalProperties;
+  // The format says it; zod's pattern for it is a screenful.
+  if (jsonSchema.format === 'date-time') delete jsonSchema.pattern;
 }

@@ -4,11 +4,9 @@
  */
 import type Router from '@koa/router';
 import type { Context } from 'koa';
-import type { Accounts } from '../accounts/accounts.ts';
+import type { Accounts, Origin } from '../accounts/accounts.ts';
 import { AppError } from '../errors.ts';
 import { readJson, readQuery } from '../http/body.ts';
-import { requestContext } from '../http/request-context.ts';
-import { describeDevice } from '../sessions/device.ts';
 import type { ConnectedApp, SessionEntry, Sessions } from '../sessions/sessions.ts';
 import { accountAnswer } from './answers.ts';
 import type { Caller, WhoAsks } from './caller.ts';
@@ -19,9 +17,11 @@ export interface AccountApiDeps {
   caller: WhoAsks;
   accounts: Pick<Accounts, 'existing' | 'changeProfile' | 'changePassword'>;
   sessions: Pick<Sessions, 'list' | 'revoke' | 'revokeAll' | 'apps' | 'removeApp'>;
+  /** For the mail that tells of a change. */
+  originOf(ctx: Context): Origin;
 }
 
-export function mountAccountApi(router: Router, { caller, accounts, sessions }: AccountApiDeps): void {
+export function mountAccountApi(router: Router, { caller, accounts, sessions, originOf }: AccountApiDeps): void {
   router.get('/api/v1/account', async (ctx) => {
     const { accountId } = await caller(ctx, 'account:read');
     readQuery(ctx, NoQuery);
@@ -93,10 +93,6 @@ const BY_NAME: Order<ConnectedApp> = {
   keyOf: ({ name, client_id }) => [name.toLowerCase(), client_id],
   compare: compareKeys('up', 'up'),
 };
-
-function originOf(ctx: Context) {
-  return { ip: requestContext(ctx.req).address, device: describeDevice(ctx.get('user-agent') || null).name };
-}
 
 /** A 401 is about the request's own credentials (RFC 9110 section 15.5.2): clients would refresh their token and try
  * the same wrong password again. */
