@@ -79,7 +79,6 @@ for (const { folder, prefix, cookie, jwt, salt } of EXAMPLES) {
 
     await endOtherSessions(await browser.page(t), issuer.url, person);
     await page.reload();
-    await page.waitForURL(`${app}/`);
     await page.getByRole('button', { name: 'Sign in' }).click();
     await signIn(page, person);
     await page.waitForURL(`${app}/protected`);
@@ -96,6 +95,7 @@ async function assertProtected(page: Page, person: { name: string; email: string
   const text = async (id: string) => (await page.locator(id).textContent()) ?? '';
   assert.equal(await text('#name'), person.name);
   assert.equal(await text('#email'), person.email);
+  await page.locator('#expires', { hasText: 'T' }).waitFor();
   assert.ok(Date.parse(await text('#expires')) > Date.now());
   assert.equal(JSON.parse(await text('#account')).email, person.email);
 }

@@ -1,6 +1,6 @@
 import Link from 'next/link';
-import { login, register } from '@/actions';
 import { currentSession } from '@/auth';
+import { SignInButtons } from './sign-in-buttons';
 
 export default async function Home() {
   const session = await currentSession();
@@ -12,14 +12,7 @@ export default async function Home() {
           Signed in as {session.user?.name}. <Link href="/protected">Go to the protected page</Link>
         </p>
       ) : (
-        <form>
-          <button type="submit" formAction={login}>
-            Sign in
-          </button>
-          <button type="submit" formAction={register}>
-            Register
-          </button>
-        </form>
+        <SignInButtons />
       )}
     </>
   );

@@ -1,11 +1,16 @@
 'use client';
 
-import { SessionProvider, signIn } from 'next-auth/react';
+import { SessionProvider, signIn, useSession } from 'next-auth/react';
 import type { ReactNode } from 'react';
 
 /** Asks /api/auth/session on every visit: there, refreshed tokens get into the cookie, which a server component can't write. */
 export function Session({ children }: { children: ReactNode }) {
   return <SessionProvider>{children}</SessionProvider>;
+}
+
+/** next-auth 4 tells a server component no end of the session, only the browser. */
+export function SessionEnd() {
+  return useSession().data?.expires;
 }
 
 export function SignInButtons() {

@@ -1,12 +1,19 @@
-import { redirect } from 'next/navigation';
 import { logout } from '@/actions';
 import { currentSession } from '@/auth';
 import { accessToken } from '@/tokens';
+import { SignInButtons } from '../sign-in-buttons';
 
 export default async function Protected() {
   const session = await currentSession();
   const account = session && (await readAccount());
-  if (!account) redirect('/');
+  if (!account) {
+    return (
+      <>
+        <h1>Please sign in to see this page</h1>
+        <SignInButtons />
+      </>
+    );
+  }
   return (
     <>
       <h1>Protected</h1>

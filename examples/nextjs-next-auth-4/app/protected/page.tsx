@@ -1,11 +1,18 @@
-import { redirect } from 'next/navigation';
 import { currentSession } from '@/auth';
 import { accessToken } from '@/tokens';
+import { SessionEnd, SignInButtons } from '../session';
 
 export default async function Protected() {
   const session = await currentSession();
   const account = session && (await readAccount());
-  if (!account) redirect('/');
+  if (!account) {
+    return (
+      <>
+        <h1>Please sign in to see this page</h1>
+        <SignInButtons />
+      </>
+    );
+  }
   return (
     <>
       <h1>Protected</h1>
@@ -15,7 +22,9 @@ export default async function Protected() {
         <dt>E-mail</dt>
         <dd id="email">{session.user?.email}</dd>
         <dt>Session of this app ends</dt>
-        <dd id="expires">{session.expires}</dd>
+        <dd id="expires">
+          <SessionEnd />
+        </dd>
       </dl>
       <h2>The account, read from the issuer with the access token</h2>
       <pre id="account">{JSON.stringify(account, null, 2)}</pre>
