@@ -6,7 +6,8 @@ import type Provider from 'oidc-provider';
 import { CALLBACK_PATH, createEntrance } from './account/entrance.ts';
 import { mountAccountPages } from './account/routes.ts';
 import { scopeTitle } from './account/views.ts';
-import { mountAccountApi } from './api/routes.ts';
+import { createAccountApi } from './api/api.ts';
+import { mountDocsPage } from './api/docs-routes.ts';
 import { mountDevPages } from './dev/routes.ts';
 import { compress } from './http/compress.ts';
 import { createCookieKeys } from './http/cookies.ts';
@@ -109,7 +110,8 @@ export async function createApp(services: Services, { draining }: { draining(): 
 
   const entrance = createEntrance({ issuer, secureCookies: https, stateKey: services.keyring.key('csrf'), sessions, accounts });
   mountAccountPages(router, { ...services, entrance, csrf, passwordLength, originOf });
-  mountAccountApi(router, { ...services, entrance, csrf, originOf, findAccessToken });
+  const api = createAccountApi({ ...services, entrance, csrf, originOf, findAccessToken, secureCookies: https });
+  if (settings.docs) mountDocsPage(router, { renderer, document: api.document });
   mountWebFinger(router, issuer);
   mountHealth(router, { database: services.db, draining });
   if (services.mailbox) mountDevPages(router, { mailbox: services.mailbox, renderer, issuer });
@@ -122,6 +124,7 @@ export async function createApp(services: Services, { draining }: { draining(): 
     return next();
   });
   app.use(services.assets.middleware);
+  app.use(api.middleware);
   app.use(pageErrors({ page: renderer.page, development: settings.development, log }));
   app.use(router.routes());
   app.use(router.allowedMethods());

@@ -31,6 +31,7 @@ import { createClientStore } from './oidc/client-store.ts';
 import { createClients } from './oidc/clients.ts';
 import { createConsentStore } from './oidc/consent-store.ts';
 import { createKeyStore } from './oidc/key-store.ts';
+import { loadSigningKeys } from './oidc/keys.ts';
 import { ACCOUNT_CLIENT_ID } from './oidc/provider.ts';
 import { createResources } from './oidc/resources.ts';
 import { clientValidator } from './oidc/validate.ts';
@@ -73,7 +74,9 @@ export async function openServices({ settings, file, log }: ServicesOptions) {
   });
 
   const resources = createResources(file.resources);
-  const clients = createClients({ store: createClientStore({ db, keyring }), validate: clientValidator(issuer, resources) });
+  const keys = createKeyStore({ db, keyring });
+  const validate = clientValidator({ issuer, resources, keys: () => loadSigningKeys(keys) });
+  const clients = createClients({ store: createClientStore({ db, keyring }), validate });
   const consents = createConsentStore(db);
   const grants = createGrantStore({ db, keyring });
   const sessionRows = createSessionStore({ db, keyring });
@@ -116,7 +119,7 @@ export async function openServices({ settings, file, log }: ServicesOptions) {
     clients,
     consents,
     rows: { Session: sessionRows, Grant: grants, RefreshToken: refreshTokens },
-    keys: createKeyStore({ db, keyring }),
+    keys,
     sessions,
     challenges,
     accounts,

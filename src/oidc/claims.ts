@@ -2,7 +2,8 @@
 
 /** `groups` and `roles` have scopes of their own; their values come with roles and groups of accounts. */
 export const SCOPE_CLAIMS: Record<string, string[]> = {
-  openid: ['sub'],
+  // How and when the person signed in goes into every ID token (section 2).
+  openid: ['sub', 'auth_time', 'amr', 'acr'],
   profile: ['name', 'preferred_username', 'given_name', 'family_name', 'picture', 'locale', 'zoneinfo', 'updated_at'],
   email: ['email', 'email_verified'],
   phone: ['phone_number', 'phone_number_verified'],

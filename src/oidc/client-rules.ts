@@ -30,3 +30,16 @@ export const CLIENT_RULES = (resourceScopes: string[]): Configuration => ({
     requestObjectSigningAlgValues: ['RS256', 'PS256', 'ES256', 'EdDSA'],
   } as never,
 });
+
+/** Features that add or remove members of client metadata, or grant types. */
+export const FEATURES_OF_CLIENTS = {
+  devInteractions: { enabled: false },
+  clientCredentials: { enabled: true },
+  deviceFlow: { enabled: true, charset: 'base-20', mask: '****-****' },
+  dPoP: { enabled: true },
+  introspection: { enabled: true },
+  pushedAuthorizationRequests: { enabled: true },
+  resourceIndicators: { enabled: true },
+  revocation: { enabled: true },
+  rpInitiatedLogout: { enabled: true },
+} satisfies Configuration['features'];

@@ -6,7 +6,7 @@ import Provider, { type Account, type Configuration, type JWK, type KoaContextWi
 import { newIdentifier } from '../artifacts/identifier.ts';
 import type { createAdapter } from './adapter.ts';
 import { SCOPE_CLAIMS } from './claims.ts';
-import { CLIENT_RULES } from './client-rules.ts';
+import { CLIENT_RULES, FEATURES_OF_CLIENTS } from './client-rules.ts';
 import { originsOf } from './clients.ts';
 import type { createGrantLoader } from './grants.ts';
 import { createInteractionPolicy } from './interactions.ts';
@@ -84,7 +84,7 @@ function configuration(options: ProviderOptions): Configuration {
     cookies: { names: cookieNames(secure), long: cookie, short: shortCookie, keys: options.cookieKeys as never },
     routes: ROUTES,
     ...CLIENT_RULES(options.resources.scopes),
-    claims: { ...SCOPE_CLAIMS, acr: null, amr: null, auth_time: null, iss: null, sid: null } as never,
+    claims: { ...SCOPE_CLAIMS, iss: null, sid: null } as never,
     conformIdTokenClaims: false,
     pkce: {
       required: (_ctx, client) => client.clientAuthMethod === 'none' || client['require_pkce'] !== false,
@@ -106,7 +106,7 @@ function configuration(options: ProviderOptions): Configuration {
     renderError: async (ctx, out, error) => pages.error(ctx, out as never, error),
     discovery: {
       ui_locales_supported: options.locales,
-      claims_locales_supported: undefined,
+      prompt_values_supported: ['none', 'login', 'consent', 'create'],
       op_tos_uri: options.links.terms,
       op_policy_uri: options.links.privacy,
       claim_types_supported: ['normal'],
@@ -121,18 +121,14 @@ function configuration(options: ProviderOptions): Configuration {
 function features(options: ProviderOptions): NonNullable<Configuration['features']> {
   const { pages, resources } = options;
   return {
-    devInteractions: { enabled: false },
+    ...FEATURES_OF_CLIENTS,
     claimsParameter: { enabled: true },
-    clientCredentials: { enabled: true },
     deviceFlow: {
-      enabled: true,
-      charset: 'base-20',
-      mask: '****-****',
+      ...FEATURES_OF_CLIENTS.deviceFlow,
       userCodeInputSource: async (ctx, _form, _out, error) => pages.deviceEnter(ctx, error),
       userCodeConfirmSource: async (ctx, _form, _client, _info, userCode) => pages.deviceConfirm(ctx, userCode),
       successSource: async (ctx) => pages.deviceDone(ctx),
     },
-    dPoP: { enabled: true },
     introspection: {
       enabled: true,
       // A caller sees its own tokens and, as a resource server, those meant for it (RFC 7662 section 4).
@@ -140,14 +136,12 @@ function features(options: ProviderOptions): NonNullable<Configuration['features
         client.clientAuthMethod !== 'none' &&
         (token.clientId === client.clientId || (token as { aud?: unknown }).aud === client.clientId),
     },
-    pushedAuthorizationRequests: { enabled: true, allowUnregisteredRedirectUris: false } as never,
     resourceIndicators: {
       enabled: true,
       defaultResource: async (_ctx, _client, oneOf) => (oneOf as string[] | undefined) ?? (undefined as never),
       useGrantedResource: async () => true,
       getResourceServerInfo: async (ctx, indicator) => resources.serverInfo(ctx, indicator),
     },
-    revocation: { enabled: true },
     rpInitiatedLogout: {
       enabled: true,
       logoutSource: async (ctx) => pages.signOut(ctx),
@@ -180,9 +174,15 @@ function accountClient(redirectUri: string) {
 
 /** Tokens and grants are named by time and 256 random bits, so that their hashes lie in the order of creation. */
 function timeOrderedIdentifiers(provider: Provider): void {
-  const models = [provider.AccessToken, provider.ClientCredentials, provider.RefreshToken, provider.AuthorizationCode];
+  const tokens = [provider.AccessToken, provider.ClientCredentials, provider.RefreshToken, provider.AuthorizationCode];
   const more = [provider.DeviceCode, provider.Grant, provider.PushedAuthorizationRequest];
-  for (const model of [...models, ...more]) {
-    Object.defineProperty(model.prototype, 'generateTokenId', { value: newIdentifier, configurable: true, writable: true });
+  for (const model of [...tokens, ...more]) {
+    const prototype = model.prototype as unknown as { generateTokenId(): string };
+    const original = prototype.generateTokenId;
+    prototype.generateTokenId = function generateTokenId() {
+      // The core decides the format of an access token on the way.
+      original.call(this);
+      return newIdentifier();
+    };
   }
 }
