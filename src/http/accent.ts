@@ -4,13 +4,16 @@
  */
 export const SURFACES = { light: ['#ffffff', '#f6f4ef'], dark: ['#201e1b', '#151412'] } as const;
 
+/** Our own, when branding names none. */
+export const ACCENT = '#0b6b5d';
+
 type Rgb = readonly [number, number, number];
 
 /** CSS custom properties for one accent colour (#rrggbb), for light and dark. @throws Error for another form */
 export function accentCss(accent: string): string {
   const base = parse(accent);
-  const onAccent = contrast(base, BLACK) > contrast(base, WHITE) ? BLACK : WHITE;
-  const strong = mix(base, onAccent === WHITE ? BLACK : WHITE, 0.14);
+  const onAccent = parse(textOn(accent));
+  const strong = mix(base, hex(onAccent) === '#ffffff' ? BLACK : WHITE, 0.14);
   const theme = (surfaces: readonly string[], towards: Rgb): string =>
     [
       `--accent:${hex(base)}`,
@@ -23,6 +26,12 @@ export function accentCss(accent: string): string {
     `:root{${theme(SURFACES.light, BLACK)}}` +
     `@media (prefers-color-scheme:dark){:root{${theme(SURFACES.dark, WHITE)}}}`
   );
+}
+
+/** Black or white, whichever reads better on a colour (#rrggbb); that is never less than 4.5 to 1. */
+export function textOn(background: string): string {
+  const colour = parse(background);
+  return hex(contrast(colour, BLACK) > contrast(colour, WHITE) ? BLACK : WHITE);
 }
 
 /** WCAG contrast ratio of two #rrggbb colours, 1 to 21. */

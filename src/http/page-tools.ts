@@ -3,6 +3,7 @@
  * Knows no page and no feature.
  */
 import type { FieldError } from '../errors.ts';
+import { ACCENT, textOn } from './accent.ts';
 import { FORMATS, type I18n, type Locale, type Values } from './i18n.ts';
 
 export interface Branding {
@@ -42,8 +43,10 @@ export const TOOL_NAMES = [
   'locale',
   'errorText',
   'errorsOf',
-  'when',
-  'link',
+  'moment',
+  'safeLink',
+  'appLink',
+  'greetable',
   'ownImage',
   'initial',
 ] as const;
@@ -63,6 +66,7 @@ export function createTools({ i18n, locale, branding, issuer, assetUrl, page, ti
   const t = (key: string, values?: Values): string => i18n.t(locale, key, values);
   const has = (key: string): boolean => i18n.has(locale, key);
   const ownImage = (address: unknown): string | null => imageUnder(issuer, address);
+  const accent = branding.accent ?? ACCENT;
   const zone = knownZone(timeZone);
 
   return {
@@ -73,13 +77,17 @@ export function createTools({ i18n, locale, branding, issuer, assetUrl, page, ti
     asset: assetUrl,
     ownImage,
     initial,
-    link,
+    safeLink,
+    appLink,
+    greetable,
     brand: {
       name: branding.name,
       logo: ownImage(branding.logo) ?? assetUrl('logo.svg'),
       links: branding.links ?? {},
       home: issuer.origin,
       host: issuer.host,
+      accent,
+      onAccent: textOn(accent),
     },
 
     /** The words for one fault; a code that has none is said in general words. */
@@ -96,15 +104,32 @@ export function createTools({ i18n, locale, branding, issuer, assetUrl, page, ti
     errorsOf: (errors: readonly FieldError[] | null, field: string): FieldError[] =>
       (errors ?? []).filter((error) => error.field === field),
 
-    when: (instant: string | number | Date): Moment => moment(new Date(instant), locale, zone),
+    moment: (instant: string | number | Date): Moment => moment(new Date(instant), locale, zone),
   } satisfies Record<(typeof TOOL_NAMES)[number], unknown>;
 }
 
 /** An address that a page may link to: the web, mail, or a path here. Others (`javascript:` and its kind) are null. */
-function link(address: unknown): string | null {
+function safeLink(address: unknown): string | null {
   if (typeof address !== 'string' || address === '') return null;
   if (/^\/(?![/\\])/.test(address)) return address;
   return /^(https?:\/\/|mailto:)/i.test(address) ? address : null;
+}
+
+/** The way back into an app: any scheme of its own, but none that browsers run or show as a page (RFC 8252 7.1). */
+function appLink(address: unknown): string | null {
+  const protocol = typeof address === 'string' ? URL.parse(address)?.protocol : undefined;
+  const refused = ['javascript:', 'data:', 'vbscript:', 'file:', 'blob:', 'about:', 'view-source:', 'filesystem:'];
+  return protocol && !refused.includes(protocol) ? String(address) : null;
+}
+
+/**
+ * Whether a mail may greet with a name that somebody typed while registering: the mail goes to whatever address was
+ * typed beside it, so words that look like an address or a message would make us somebody's messenger.
+ */
+function greetable(name: unknown): boolean {
+  return (
+    typeof name === 'string' && name.length <= 50 && /^\p{L}[\p{L}\p{M}'’-]*(\.? [\p{L}\p{M}'’-]+){0,4}$/u.test(name)
+  );
 }
 
 /** Pages load nothing from other hosts (no tracking by an app's logo): only an address under the issuer is shown. */
