@@ -131,6 +131,14 @@ test('any member can be set as JSON or as text, and taken back', async (t) => {
   assert.deepEqual((await cli.run(['clients', 'show', 'shop', '--json'])).json, changed.json);
 });
 
+test('a time span may be written in words and is kept in seconds', async (t) => {
+  const cli = commandLine(t);
+  const made = await cli.run(create('--preset', 'electron', '--id', 'desk', '--set', 'refresh_token_idle_ttl=7d'));
+  assert.equal(made.json.refresh_token_idle_ttl, 7 * 86_400, made.err);
+  const longer = await cli.run(['clients', 'update', 'desk', '--set', 'refresh_token_absolute_ttl=1d']);
+  assert.deepEqual([longer.code, /longer than refresh_token_absolute_ttl/.test(longer.err)], [1, true]);
+});
+
 test('a client can be switched off and on again', async (t) => {
   const cli = commandLine(t);
   await cli.run(create('--preset', 'spa', '--id', 'page'));
@@ -153,7 +161,10 @@ test('a public client that becomes confidential says where its secret is', async
 test('metadata that no client can have is refused in words, and nothing is stored', async (t) => {
   const cli = commandLine(t);
   const refused: Array<[args: string[], words: RegExp]> = [
-    [['--preset', 'nextjs', '--redirect-uri', 'http://app.example.com/callback'], /https/],
+    [
+      ['--preset', 'nextjs', '--redirect-uri', 'http://app.example.com/callback'],
+      /redirect_uris\.0 \(http:\/\/app\.example\.com\/callback\) is plain http/,
+    ],
     [['--preset', 'nextjs', '--redirect-uri', 'https://app.example.com/callback#part'], /fragment/],
     [['--preset', 'nextjs', '--redirect-uri', 'javascript:alert(1)'], /redirect_uris/],
     [['--preset', 'electron', '--redirect-uri', 'myapp:/callback'], /redirect_uris/],

@@ -1,6 +1,7 @@
 /** What is printed to be pasted into an application, for each kind. */
 import { randomBytes } from 'node:crypto';
-import { DEVICE_GRANT, type Preset } from './presets.ts';
+import { DEVICE_GRANT } from '../config/client-rules.ts';
+import type { Preset } from './presets.ts';
 
 export interface Registered {
   issuer: string;

@@ -5,7 +5,7 @@ import { presetBlock } from './blocks.ts';
 import { changeableClientOf, clientFacts, clientObject, clientOf, registeredFacts } from './client-objects.ts';
 import { UsageFault } from './failure.ts';
 import { example } from './help.ts';
-import { checkMetadata } from './metadata.ts';
+import { checkMetadata, inSeconds } from './metadata.ts';
 import { PRESETS, type Preset, presetMetadata, redirects } from './presets.ts';
 import type { Flags, Running } from './running.ts';
 
@@ -59,7 +59,7 @@ export function addClientWriting(clients: Command, running: Running): void {
       const metadata = newMetadata(flags);
       checkMetadata(metadata);
       return running.run(flags, async ({ clients, issuer }) => {
-        const made = await clients.create({ metadata, source: 'cli' });
+        const made = await clients.create({ metadata: inSeconds(metadata), source: 'cli' });
         const parts = [`The client is made.\n${registeredFacts(made)}`];
         if (flags.preset) {
           const redirectUris = (made['redirect_uris'] as string[] | undefined) ?? [];
@@ -95,7 +95,7 @@ export function addClientWriting(clients: Command, running: Running): void {
         const before = await changeableClientOf(services, id);
         const present = Object.entries({ ...before.metadata, ...changes, client_secret: undefined });
         checkMetadata(Object.fromEntries(present.filter(([, value]) => value !== undefined)));
-        await services.clients.update(id, changes, enabled);
+        await services.clients.update(id, inSeconds(changes), enabled);
         const after = await clientOf(services, id);
         const secretIsNew = before.metadata.client_secret === undefined && after.metadata.client_secret !== undefined;
         const hint = secretIsNew ? `\nIt has a secret now: \`latchkey clients rotate-secret ${id}\` shows one.` : '';

@@ -1,9 +1,9 @@
 /** Metadata (RFC 7591) for the kinds of application that people have. */
+import { DEVICE_GRANT } from '../config/client-rules.ts';
+import { redirectUriFault } from '../config/redirect-uri.ts';
 
 export const PRESETS = ['nextjs', 'spa', 'electron', 'service', 'device'] as const;
 export type Preset = (typeof PRESETS)[number];
-
-export const DEVICE_GRANT = 'urn:ietf:params:oauth:grant-type:device_code';
 
 interface Kind {
   title: string;
@@ -85,6 +85,7 @@ export function presetMetadata(preset: Preset, given: { name?: string; redirectU
 
 /** The start page of the origin, as people write it and as `new URL('/', …)` does; the two are compared as text. */
 function homeOf(redirectUri: string): string[] {
-  const url = URL.parse(redirectUri);
-  return url?.protocol === 'https:' || url?.protocol === 'http:' ? [url.origin, `${url.origin}/`] : [];
+  if (redirectUriFault(redirectUri, { applicationType: 'web' })) return [];
+  const { origin } = new URL(redirectUri);
+  return [origin, `${origin}/`];
 }
