@@ -52,11 +52,11 @@ test('an issuer that can not be reached signs nobody out', async (t) => {
 });
 
 test('a signed-in person is asked before the app gets tokens, and may refuse', async (t) => {
-  const { issuer, page, flow } = await signedIn(t);
-  const again = flow.signIn();
+  const { issuer, page, flow, person } = await signedIn(t);
+  const refused = assert.rejects(flow.signIn(), { error: 'access_denied' });
   await page.locator('button[name=decision][value=deny]').click();
-  await assert.rejects(again, { error: 'access_denied' });
-  assert.equal(typeof (await flow.accessToken()), 'string', `${issuer.url} keeps what was there`);
+  await refused;
+  assert.equal((await account(flow, issuer)).email, person.email, 'what was there stays');
 });
 
 test('another program that knocks on the loopback port does not disturb the sign-in', async (t) => {

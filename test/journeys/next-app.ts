@@ -3,7 +3,6 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { readFile, writeFile } from 'node:fs/promises';
-import { type AddressInfo, createServer } from 'node:net';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { tellWhenFailed } from '../support/browser.ts';
@@ -26,16 +25,6 @@ export async function install(example: string): Promise<void> {
 export async function build(example: string): Promise<void> {
   await install(example);
   await run(process.execPath, ['node_modules/next/dist/bin/next', 'build'], join(EXAMPLES_FOLDER, example));
-}
-
-/** A port that was free a moment ago: the client is registered with it before the app starts. */
-export async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
 }
 
 /** Starts a built example and stops it after the test. */

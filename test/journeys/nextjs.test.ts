@@ -7,7 +7,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Page } from 'playwright-core';
 import { createBrowser } from '../support/browser.ts';
 import { startIssuer } from '../support/issuer.ts';
-import { build, EXAMPLES_FOLDER, freePort, start } from './next-app.ts';
+import { freePort } from '../support/ports.ts';
+import { build, EXAMPLES_FOLDER, start } from './next-app.ts';
 import { endOtherSessions, newPerson, register, signIn } from './person.ts';
 
 /** Long enough for a page view before the end, short enough to wait for it. The apps refresh 5 s early. */
@@ -48,7 +49,7 @@ for (const { folder, prefix, cookie, jwt, salt } of EXAMPLES) {
     await start(t, folder, port, {
       LATCHKEY_ISSUER: issuer.url,
       LATCHKEY_CLIENT_ID: client.client_id,
-      LATCHKEY_CLIENT_SECRET: String(client.client_secret),
+      LATCHKEY_CLIENT_SECRET: client.client_secret,
       [`${prefix}_URL`]: app,
       [`${prefix}_SECRET`]: secret,
     });

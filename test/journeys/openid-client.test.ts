@@ -48,7 +48,7 @@ test('a service gets a token by itself, and introspection tells whether it is al
     response_types: [],
     grant_types: ['client_credentials'],
   });
-  const config = await discover(issuer, client.client_id, oauth.ClientSecretBasic(String(client.client_secret)));
+  const config = await discover(issuer, client.client_id, oauth.ClientSecretBasic(client.client_secret));
   const tokens = await oauth.clientCredentialsGrant(config);
   const alive = await oauth.tokenIntrospection(config, tokens.access_token);
   assert.equal(alive.active, true);
