@@ -34,9 +34,7 @@ function productionFaults({ issuer, secretKeys, smtpUrl, argon2 }: Settings): Fa
     faults.push({
       name: 'LATCHKEY_ARGON2_MEMORY_KIB and LATCHKEY_ARGON2_PASSES',
       problem: `are ${argon2.memoryKiB} and ${argon2.passes}, too cheap for ${why}`,
-      expected:
-        ARGON2_FLOOR.map(({ memoryKiB, passes }) => `${memoryKiB} KiB with ${passes} passes`).join(', or ') +
-        ', or more',
+      expected: `at least ${ARGON2_FLOOR.map(({ memoryKiB, passes }) => `${memoryKiB} and ${passes}`).join(', or ')}`,
     });
   }
   return faults;

@@ -32,5 +32,5 @@ function describe(faults: Fault[]): string {
 
 function lines({ name, problem, expected, example }: Fault): string {
   const rest = [expected && `    Expected: ${expected}`, example && `    Example:  ${example}`].filter(Boolean);
-  return [`  ${name} ${problem}.`, ...rest].join('\n');
+  return [`  ${name} ${problem}${problem.endsWith('?') ? '' : '.'}`, ...rest].join('\n');
 }

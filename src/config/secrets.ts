@@ -6,7 +6,7 @@ const KEY_BYTES = 32;
 const DISTINCT_BYTES = 20;
 /** Long words only: a short one would turn up in a random key now and then. */
 const PLACEHOLDER_KEY = /change[-_]?me|example|placeholder|replace[-_]?me|secret[-_]?key/i;
-const PLACEHOLDER_TOKEN = /change.?me|example|placeholder|replace|secret|password|token|metrics|1234|abcd/i;
+const PLACEHOLDER_TOKEN = /change.?me|example|placeholder|replace|secret|password|token|metrics/i;
 
 /** Keys of 32 random bytes in base64, separated by commas or white space. */
 export function secretKeys(value: string): Buffer[] {
@@ -47,5 +47,14 @@ export function token(value: string): string {
   if (!/^[\x21-\x7e]+$/.test(value)) throw new Refused('has characters that a header can not carry');
   if (value.length < 24) throw new Refused('is shorter than 24 characters');
   if (PLACEHOLDER_TOKEN.test(value) || new Set(value).size < 10) throw new Refused('is easy to guess');
+  return value;
+}
+
+/** The secret of a client, given by an operator: 16 visible characters at least (RFC 6749 appendix A.2). */
+export function clientSecret(value: string): string {
+  if (!/^[\x21-\x7e]+$/.test(value))
+    throw new Refused('has white space or another character that a secret can not have');
+  if (value.length < 16) throw new Refused('is shorter than 16 characters');
+  if (PLACEHOLDER_KEY.test(value) || new Set(value).size < 6) throw new Refused('is easy to guess');
   return value;
 }

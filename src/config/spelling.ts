@@ -1,7 +1,9 @@
 /** Which of the known names somebody may have meant. */
 
-/** The nearest of `known`, unless it is too far away to be a slip. */
+/** The one of `known` that begins alike, or the nearest, unless it is too far away to be a slip. */
 export function closest(name: string, known: readonly string[]): string | undefined {
+  const longer = known.find((each) => name.length >= 4 && each.startsWith(name));
+  if (longer) return longer;
   const ranked = known
     .map((each) => ({ each, distance: distanceOf(name.toLowerCase(), each.toLowerCase()) }))
     .sort((left, right) => left.distance - right.distance);

@@ -1,0 +1,3 @@
+export async function writeGenerated(_r: string): Promise<string[]> {
+  return [];
+}
