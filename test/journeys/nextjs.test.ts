@@ -9,7 +9,7 @@ import { createBrowser } from '../support/browser.ts';
 import { startIssuer } from '../support/issuer.ts';
 import { freePort } from '../support/ports.ts';
 import { build, EXAMPLES_FOLDER, start } from './next-app.ts';
-import { endOtherSessions, newPerson, register, signIn } from './person.ts';
+import { endOtherSessions, newPerson, register, signedOutAt, signIn } from './person.ts';
 
 /** Long enough for a page view before the end, short enough to wait for it. The apps refresh 5 s early. */
 const ACCESS_TOKEN_SECONDS = 9;
@@ -85,7 +85,7 @@ for (const { folder, prefix, cookie, jwt, salt } of EXAMPLES) {
     await page.waitForURL(`${app}/protected`);
 
     await page.getByRole('button', { name: 'Sign out' }).click();
-    await page.waitForURL(`${app}/`);
+    await signedOutAt(page, `${app}/`);
     assert.equal(await sessionCookie(), undefined);
     await page.getByRole('button', { name: 'Sign in' }).click();
     await page.locator('input[name=password]').waitFor(); // the issuer asks again: its session is over, too

@@ -44,6 +44,13 @@ export async function endOtherSessions(page: Page, issuer: string, person: Perso
   await page.waitForURL(/notice=others-ended/);
 }
 
+/** Waits for the way home after an app's sign-out; where the issuer asks first, the person says yes. */
+export async function signedOutAt(page: Page, home: string): Promise<void> {
+  const yes = page.locator('button[name=logout][value=yes]');
+  yes.click().catch(() => {}); // nobody asked
+  await page.waitForURL(home);
+}
+
 async function mailedCode(mailbox: Mailbox, person: Person): Promise<string> {
   const { text } = await mailbox.mail(person.email);
   const code = /\b(\d{3}) ?(\d{3})\b/.exec(text);

@@ -11,7 +11,7 @@ import type { Page } from 'playwright-core';
 import { createBrowser } from '../support/browser.ts';
 import { type Issuer, startIssuer } from '../support/issuer.ts';
 import { EXAMPLES_FOLDER } from './next-app.ts';
-import { endOtherSessions, newPerson, register } from './person.ts';
+import { endOtherSessions, newPerson, register, signedOutAt } from './person.ts';
 
 const FOLDER = join(EXAMPLES_FOLDER, 'spa-oidc-client-ts');
 const browser = createBrowser();
@@ -52,7 +52,7 @@ test('signing out ends the session at the issuer, too', async (t) => {
   const { page } = await signedIn(t);
   const home = page.url();
   await page.getByRole('button', { name: 'Sign out' }).click();
-  await page.waitForURL(home);
+  await signedOutAt(page, home);
   await page.getByRole('button', { name: 'Sign in' }).click();
   await page.locator('input[name=password]').waitFor();
 });
