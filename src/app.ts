@@ -14,9 +14,9 @@ import { createCookieKeys } from './http/cookies.ts';
 import { createCsrf } from './http/csrf.ts';
 import { createFront, type Listener } from './http/front.ts';
 import { securityHeaders } from './http/headers.ts';
-import { requestLog } from './http/request-log.ts';
 import { pageErrors } from './http/pages.ts';
 import { requestContext } from './http/request-context.ts';
+import { requestLog } from './http/request-log.ts';
 import { mountConsent } from './login/consent-routes.ts';
 import { createFlows } from './login/flows.ts';
 import { mountInvitations } from './login/invitation-routes.ts';
@@ -88,7 +88,9 @@ export async function createApp(services: Services, { draining }: { draining(): 
   })) {
     provider.use(layer as never);
   }
-  provider.on('server_error', (ctx, error) => log.error({ err: error, request_id: requestContext(ctx.req).id }, 'the protocol core failed'));
+  provider.on('server_error', (ctx, error) =>
+    log.error({ err: error, request_id: requestContext(ctx.req).id }, 'the protocol core failed'),
+  );
 
   // The pages and the API
   const app = new Koa({ proxy: true });
@@ -108,7 +110,13 @@ export async function createApp(services: Services, { draining }: { draining(): 
   mountConsent(router, { ...login, scopeWords, claimWords });
   mountInvitations(router, { ...services, csrf, passwordLength });
 
-  const entrance = createEntrance({ issuer, secureCookies: https, stateKey: services.keyring.key('csrf'), sessions, accounts });
+  const entrance = createEntrance({
+    issuer,
+    secureCookies: https,
+    stateKey: services.keyring.key('csrf'),
+    sessions,
+    accounts,
+  });
   mountAccountPages(router, { ...services, entrance, csrf, passwordLength, originOf });
   const api = createAccountApi({ ...services, entrance, csrf, originOf, findAccessToken, secureCookies: https });
   if (settings.docs) mountDocsPage(router, { renderer, document: api.document });
@@ -153,7 +161,8 @@ export async function createApp(services: Services, { draining }: { draining(): 
   async function findAccessToken(token: string) {
     const found = await provider.AccessToken.find(token);
     if (!found || found.isExpired || !found.accountId || found.aud) return undefined;
-    if (!(await accounts.living(found.accountId)) || !(await clients.metadata(found.clientId as string))) return undefined;
+    if (!(await accounts.living(found.accountId)) || !(await clients.metadata(found.clientId as string)))
+      return undefined;
     return {
       accountId: found.accountId,
       grantId: found.grantId as string,
@@ -165,7 +174,11 @@ export async function createApp(services: Services, { draining }: { draining(): 
   }
 }
 
-const PROTOCOL_PATHS = [...Object.values(ROUTES), '/.well-known/openid-configuration', '/.well-known/oauth-authorization-server'];
+const PROTOCOL_PATHS = [
+  ...Object.values(ROUTES),
+  '/.well-known/openid-configuration',
+  '/.well-known/oauth-authorization-server',
+];
 
 function isProtocol(url: string): boolean {
   const path = url.split('?', 1)[0] as string;

@@ -20,7 +20,12 @@ export function banner({ settings, seed }: BannerOptions): string {
   rows.push(['Data', settings.databaseUrl ? new URL(settings.databaseUrl).host : settings.dataDir]);
   const lines = ['', '  Latchkey is ready', '', ...rows.map(([label, value]) => `  ${label.padEnd(12)} ${value}`), ''];
   if (seed?.client_secret) {
-    const block = nextAuthBlock({ issuer, clientId: seed.client_id, clientSecret: seed.client_secret, url: SEED_APP_URL });
+    const block = nextAuthBlock({
+      issuer,
+      clientId: seed.client_id,
+      clientSecret: seed.client_secret,
+      url: SEED_APP_URL,
+    });
     lines.push(`  A Next.js app with NextAuth, on ${SEED_APP_URL} (next dev -p 3001):`, '');
     lines.push(...block.split('\n').map((line) => (line === '' ? '' : `    ${line}`)), '');
   }

@@ -6,7 +6,7 @@ import type { Logger } from 'pino';
 import { banner } from './banner.ts';
 import { createProgram } from './cli/program.ts';
 import { ensureDevelopmentSecrets } from './config/development.ts';
-import { loadConfigFile, type ConfigFile, NO_CONFIG_FILE } from './config/file.ts';
+import { type ConfigFile, loadConfigFile, NO_CONFIG_FILE } from './config/file.ts';
 import { loadSettings, type Settings } from './config/settings.ts';
 import { createLog } from './http/log.ts';
 import { openForCommand } from './open.ts';

@@ -16,7 +16,6 @@ import { createSqlArtifacts } from './artifacts/sql.ts';
 import type { ConfigFile } from './config/file.ts';
 import type { Settings } from './config/settings.ts';
 import { connect, type DatabaseTarget } from './db/connect.ts';
-import { assetsDir, migrationsDir, viewsDir } from './places.ts';
 import { pendingMigrations } from './db/migrate.ts';
 import { createAssets } from './http/assets.ts';
 import { createI18n, type Locale, readCatalogues } from './http/i18n.ts';
@@ -35,6 +34,7 @@ import { loadSigningKeys } from './oidc/keys.ts';
 import { ACCOUNT_CLIENT_ID } from './oidc/provider.ts';
 import { createResources } from './oidc/resources.ts';
 import { clientValidator } from './oidc/validate.ts';
+import { assetsDir, migrationsDir, viewsDir } from './places.ts';
 import { createGrantStore } from './sessions/grant-store.ts';
 import { createRefreshTokenStore } from './sessions/refresh-token-store.ts';
 import { createSessionStore } from './sessions/session-store.ts';
@@ -63,14 +63,27 @@ export async function openServices({ settings, file, log }: ServicesOptions) {
   const branding = { name: 'Latchkey', links: {}, ...file.branding };
   const i18n = createI18n({ catalogues: readCatalogues(viewsDir) });
   const assets = createAssets(assetsDir);
-  const renderer = createRenderer({ viewsDir, i18n, branding, issuer, development: settings.development, assetUrl: assets.url });
+  const renderer = createRenderer({
+    viewsDir,
+    i18n,
+    branding,
+    issuer,
+    development: settings.development,
+    assetUrl: assets.url,
+  });
 
   const mailbox = settings.smtpUrl ? undefined : createMailbox({ dir: settings.dataDir, keep: 200 });
   const mailer = mailbox ?? (await openSmtp());
   const outbox = createOutbox({
     store: createOutboxStore({ db, keyring }),
-    handlers: { mail: createPost({ mailer, render: (locale, template, data) => renderer.mail(mailLocale(locale), template, data) }) },
-    onFailure: (job, error) => log.warn({ job, err: error }, job.dead ? 'a delivery failed for good' : 'a delivery failed and will be repeated'),
+    handlers: {
+      mail: createPost({
+        mailer,
+        render: (locale, template, data) => renderer.mail(mailLocale(locale), template, data),
+      }),
+    },
+    onFailure: (job, error) =>
+      log.warn({ job, err: error }, job.dead ? 'a delivery failed for good' : 'a delivery failed and will be repeated'),
   });
 
   const resources = createResources(file.resources);
@@ -94,7 +107,17 @@ export async function openServices({ settings, file, log }: ServicesOptions) {
   const policy = createPasswordPolicy({ minLength: settings.passwordMinLength });
   const store = createAccountStore(db);
   const challenges = createChallenges({ store: createChallengeStore(db), keyring, rules: settings.mailCodes });
-  const shared = { db, store, challenges, outbox, passwords, policy, serviceName: branding.name, issuer, endSessions: sessions.ending };
+  const shared = {
+    db,
+    store,
+    challenges,
+    outbox,
+    passwords,
+    policy,
+    serviceName: branding.name,
+    issuer,
+    endSessions: sessions.ending,
+  };
   const accounts = createAccounts(shared);
   const registration = createRegistration({
     ...shared,
@@ -140,7 +163,11 @@ export async function openServices({ settings, file, log }: ServicesOptions) {
 
   async function openRedis(url: string) {
     const { createRedisArtifacts } = await import('./artifacts/redis.ts');
-    const redis = createRedisArtifacts({ url, keyring, onError: (error) => log.warn({ err: error }, 'Redis reports a fault') });
+    const redis = createRedisArtifacts({
+      url,
+      keyring,
+      onError: (error) => log.warn({ err: error }, 'Redis reports a fault'),
+    });
     await redis.ping();
     return redis;
   }
@@ -160,5 +187,9 @@ export type Services = Awaited<ReturnType<typeof openServices>>;
 function clientWords(client: Awaited<ReturnType<ReturnType<typeof createClients>['find']>>) {
   if (!client) return undefined;
   const uri = client.metadata['client_uri'];
-  return { name: client.name, uri: typeof uri === 'string' ? uri : null, firstParty: client.metadata['first_party'] === true };
+  return {
+    name: client.name,
+    uri: typeof uri === 'string' ? uri : null,
+    firstParty: client.metadata['first_party'] === true,
+  };
 }

@@ -8,10 +8,17 @@ import { createVisitor, type Page, type Visitor } from './support/visitor.ts';
 const sixDigits = (mail: Mail) => (/\b(\d{6})\b/.exec(mail.text) as RegExpExecArray)[1] as string;
 const wrong = (code: string) => String((Number(code) + 1) % 1_000_000).padStart(6, '0');
 
-async function loginPage(app: TestApp, params: Record<string, string> = {}): Promise<{ visitor: Visitor; page: Page; clientId: string }> {
+async function loginPage(
+  app: TestApp,
+  params: Record<string, string> = {},
+): Promise<{ visitor: Visitor; page: Page; clientId: string }> {
   const client = await app.client();
   const visitor = createVisitor(app.url, { 'user-agent': FIREFOX });
-  return { visitor, clientId: client.client_id, page: await visitor.open(authorizationRequest(app, client.client_id, params).url) };
+  return {
+    visitor,
+    clientId: client.client_id,
+    page: await visitor.open(authorizationRequest(app, client.client_id, params).url),
+  };
 }
 
 async function registering(app: TestApp, email: string, changes: Record<string, string> = {}) {
@@ -24,9 +31,17 @@ test('a person registers, proves the address by the mailed code and is back in t
   const app = await startApp(t);
   const { visitor, code } = await registering(app, 'Ada.Lovelace@Example.com');
   assert.match(code.url, /\/verify\//);
-  assert.equal(await app.services.accounts.byEmail('ada.lovelace@example.com'), undefined, 'nothing exists before the proof');
+  assert.equal(
+    await app.services.accounts.byEmail('ada.lovelace@example.com'),
+    undefined,
+    'nothing exists before the proof',
+  );
   const mail = await app.mail('ada.lovelace@example.com');
-  const back = await visitor.submit(code, { code: ` ${sixDigits(mail).slice(0, 3)} ${sixDigits(mail).slice(3)} ` }, '/verify/[^/]+$');
+  const back = await visitor.submit(
+    code,
+    { code: ` ${sixDigits(mail).slice(0, 3)} ${sixDigits(mail).slice(3)} ` },
+    '/verify/[^/]+$',
+  );
   assert.ok(codeOf(back), back.html.slice(0, 800));
   const account = await app.services.accounts.byEmail('ada.lovelace@example.com');
   assert.equal(account?.profile.name, 'Ada');
@@ -40,13 +55,21 @@ test('D2: a known address is answered like an unknown one, and its owner gets a 
   const known = await registering(app, person.email, { name: 'Somebody else' });
   const unknown = await registering(app, 'new@example.com', { name: 'Somebody else' });
   const masked = ({ html, url }: Page) =>
-    html.replaceAll(new URL(url).pathname.split('/')[2] as string, 'UID').replaceAll(/value="[^"]+"/g, '').replaceAll(/nonce="[^"]+"/g, '').replaceAll(/person\d+@example.com|new@example.com/g, 'X');
+    html
+      .replaceAll(new URL(url).pathname.split('/')[2] as string, 'UID')
+      .replaceAll(/value="[^"]+"/g, '')
+      .replaceAll(/nonce="[^"]+"/g, '')
+      .replaceAll(/person\d+@example.com|new@example.com/g, 'X');
   assert.equal(known.code.status, unknown.code.status);
   assert.equal(masked(known.code), masked(unknown.code));
   const told = await app.mail(person.email);
   assert.doesNotMatch(told.text, /\b\d{6}\b/);
   const guess = await known.visitor.submit(known.code, { code: '000000' }, '/verify/[^/]+$');
-  const other = await unknown.visitor.submit(unknown.code, { code: wrong(sixDigits(await app.mail('new@example.com'))) }, '/verify/[^/]+$');
+  const other = await unknown.visitor.submit(
+    unknown.code,
+    { code: wrong(sixDigits(await app.mail('new@example.com'))) },
+    '/verify/[^/]+$',
+  );
   assert.equal(guess.status, other.status);
   assert.equal(masked(guess), masked(other));
 });
@@ -59,7 +82,8 @@ test('A11 A12: a code works once, in its own flow, for ten minutes and five trie
   const crossed = await second.visitor.submit(second.code, { code: right }, '/verify/[^/]+$');
   assert.equal(crossed.status, 400, 'the code of another flow');
   let page = code;
-  for (let tries = 0; tries < 5; tries += 1) page = await visitor.submit(page, { code: wrong(right) }, '/verify/[^/]+$');
+  for (let tries = 0; tries < 5; tries += 1)
+    page = await visitor.submit(page, { code: wrong(right) }, '/verify/[^/]+$');
   page = await visitor.submit(page, { code: right }, '/verify/[^/]+$');
   assert.equal(page.status, 400, 'five wrong tries end a code');
   assert.equal(await app.services.accounts.byEmail('one@example.com'), undefined);
@@ -76,8 +100,14 @@ test('A08: 100 parallel guesses never get more than five tries', async (t) => {
   const app = await startApp(t);
   const { visitor, code } = await registering(app, 'guess@example.com');
   await app.mail('guess@example.com');
-  await Promise.all(Array.from({ length: 100 }, (_each, n) => visitor.submit(code, { code: String(n).padStart(6, '0') }, '/verify/[^/]+$')));
-  const [row] = await app.services.db.all<{ attempts: number }>("SELECT attempts FROM challenges WHERE sent_to = 'guess@example.com'");
+  await Promise.all(
+    Array.from({ length: 100 }, (_each, n) =>
+      visitor.submit(code, { code: String(n).padStart(6, '0') }, '/verify/[^/]+$'),
+    ),
+  );
+  const [row] = await app.services.db.all<{ attempts: number }>(
+    "SELECT attempts FROM challenges WHERE sent_to = 'guess@example.com'",
+  );
   assert.equal(row?.attempts, 5);
 });
 
@@ -102,7 +132,11 @@ test('forms say every fault at once and keep what was typed', async (t) => {
   assert.equal(faulty.status, 400);
   assert.equal([...faulty.html.matchAll(/aria-invalid="true"/g)].length, 3);
   assert.ok(faulty.html.includes('value="not an address"'));
-  const common = await visitor.submit(page, { name: 'A', email: 'a@example.com', password: 'password1234' }, '^/register/');
+  const common = await visitor.submit(
+    page,
+    { name: 'A', email: 'a@example.com', password: 'password1234' },
+    '^/register/',
+  );
   assert.equal(common.status, 400);
 });
 
@@ -111,11 +145,20 @@ test('A09: an unknown address, a wrong password and a disabled account get the s
   const [person, disabled] = [await somebody(app), await somebody(app)];
   await app.services.accounts.disable(disabled.id);
   const answers = [];
-  for (const [email, password] of [['nobody@example.com', PASSWORD], [person.email, `${PASSWORD}!`], [disabled.email, PASSWORD]] as const) {
+  for (const [email, password] of [
+    ['nobody@example.com', PASSWORD],
+    [person.email, `${PASSWORD}!`],
+    [disabled.email, PASSWORD],
+  ] as const) {
     const { visitor, page } = await loginPage(app);
     const answer = await signIn(visitor, page, { email, password });
     const uid = new URL(page.url).pathname.split('/')[2] as string;
-    answers.push(`${answer.status} ${answer.html.replaceAll(uid, 'UID').replaceAll(/value="[^"]*"/g, '').replaceAll(/nonce="[^"]+"/g, '')}`);
+    answers.push(
+      `${answer.status} ${answer.html
+        .replaceAll(uid, 'UID')
+        .replaceAll(/value="[^"]*"/g, '')
+        .replaceAll(/nonce="[^"]+"/g, '')}`,
+    );
   }
   assert.equal(answers[0], answers[1]);
   assert.equal(answers[0], answers[2]);
@@ -152,7 +195,10 @@ test('A10: a forgotten password is reset by code, ends every session and signs n
   const old = await signIn(visitor, done, person);
   assert.equal(codeOf(old), null);
   assert.ok(codeOf(await signIn(visitor, done, { email: person.email, password: next })));
-  const refresh = await token(app, before.client, { grant_type: 'refresh_token', refresh_token: before.tokens.refresh_token as string });
+  const refresh = await token(app, before.client, {
+    grant_type: 'refresh_token',
+    refresh_token: before.tokens.refresh_token as string,
+  });
   assert.equal(refresh.body.error, 'invalid_grant');
   assert.match((await before.visitor.open('/account')).url, /\/login\//);
 });
@@ -160,7 +206,11 @@ test('A10: a forgotten password is reset by code, ends every session and signs n
 test('resetting the password of an unknown address looks the same and sends nothing', async (t) => {
   const app = await startApp(t);
   const { visitor, page } = await loginPage(app);
-  const reset = await visitor.submit(await visitor.open(page.url.replace('/login/', '/forgot/')), { email: 'nobody@example.com' }, '^/forgot/');
+  const reset = await visitor.submit(
+    await visitor.open(page.url.replace('/login/', '/forgot/')),
+    { email: 'nobody@example.com' },
+    '^/forgot/',
+  );
   assert.match(reset.url, /\/reset\//);
   const guess = await visitor.submit(reset, { code: '123456', password: PASSWORD }, '/reset/[^/]+$');
   assert.equal(guess.status, 400);
@@ -174,7 +224,11 @@ test('an account whose address was never proved is led through the code after th
   const { visitor, page } = await loginPage(app);
   const code = await signIn(visitor, page, { email: 'unproved@example.com', password: PASSWORD });
   assert.match(code.url, /\/verify\//);
-  const back = await visitor.submit(code, { code: sixDigits(await app.mail('unproved@example.com')) }, '/verify/[^/]+$');
+  const back = await visitor.submit(
+    code,
+    { code: sixDigits(await app.mail('unproved@example.com')) },
+    '/verify/[^/]+$',
+  );
   assert.ok(codeOf(back));
 });
 
@@ -207,7 +261,11 @@ test('S05: a form of another sign-in, from another site or without its token is 
     mine.visitor.request(mine.page.url, {
       method: 'POST',
       headers: { 'content-type': 'application/x-www-form-urlencoded', ...headers },
-      body: new URLSearchParams({ email: person.email, password: person.password, ...(csrf === undefined ? {} : { csrf }) }),
+      body: new URLSearchParams({
+        email: person.email,
+        password: person.password,
+        ...(csrf === undefined ? {} : { csrf }),
+      }),
     });
   const own = /name="csrf" value="([^"]+)"/.exec(mine.page.html)?.[1] as string;
   assert.equal((await send({}, token)).status, 403);
@@ -249,7 +307,7 @@ test('going back to the app without signing in is an answer that the app underst
   assert.equal(new URL(back.url).searchParams.get('error'), 'access_denied');
 });
 
-test('somebody else\'s application asks for consent in words, remembers it, and can be refused', async (t) => {
+test("somebody else's application asks for consent in words, remembers it, and can be refused", async (t) => {
   const app = await startApp(t);
   const client = await app.client({ first_party: false, client_name: 'Photo Prints', scope: 'openid email profile' });
   const person = await somebody(app);
@@ -272,16 +330,24 @@ test('somebody else\'s application asks for consent in words, remembers it, and 
 
 test('P05: a native application gets no silent approval', async (t) => {
   const app = await startApp(t);
-  const native = await app.client({ application_type: 'native', token_endpoint_auth_method: 'none', redirect_uris: ['http://127.0.0.1/callback'] });
+  const native = await app.client({
+    application_type: 'native',
+    token_endpoint_auth_method: 'none',
+    redirect_uris: ['http://127.0.0.1/callback'],
+  });
   const { visitor } = await signedIn(app);
-  const request = (params = {}) => authorizationRequest(app, native.client_id, { redirect_uri: 'http://127.0.0.1:51004/callback', ...params }).url;
+  const request = (params = {}) =>
+    authorizationRequest(app, native.client_id, { redirect_uri: 'http://127.0.0.1:51004/callback', ...params }).url;
   const silent = await visitor.open(request({ prompt: 'none' }));
   assert.match(String(new URL(silent.url).searchParams.get('error')), /^(consent|interaction)_required$/);
   const asked = await visitor.open(request());
   assert.match(asked.url, /\/consent\//);
   assert.ok(codeOf(await visitor.submit(asked, { decision: 'allow' }, '/consent/')));
   const stranger = createVisitor(app.url);
-  assert.ok(codeOf(await signIn(stranger, await stranger.open(request()), await somebody(app))), 'signing in is a page');
+  assert.ok(
+    codeOf(await signIn(stranger, await stranger.open(request()), await somebody(app))),
+    'signing in is a page',
+  );
 });
 
 test('a page opened without a sign-in under way says so and offers a way on', async (t) => {

@@ -21,9 +21,18 @@ async function discovery(app: TestApp) {
   return (await (await fetch(`${app.url}/.well-known/openid-configuration`)).json()) as Record<string, unknown>;
 }
 
-async function post(app: TestApp, path: string, client: { client_id: string; client_secret?: string }, params: Record<string, string>) {
+async function post(
+  app: TestApp,
+  path: string,
+  client: { client_id: string; client_secret?: string },
+  params: Record<string, string>,
+) {
   const authorization = `Basic ${Buffer.from(`${client.client_id}:${client.client_secret}`).toString('base64')}`;
-  const response = await fetch(app.url + path, { method: 'POST', headers: { authorization }, body: new URLSearchParams(params) });
+  const response = await fetch(app.url + path, {
+    method: 'POST',
+    headers: { authorization },
+    body: new URLSearchParams(params),
+  });
   return response;
 }
 
@@ -46,9 +55,13 @@ test('discovery at both addresses offers the code flow only, and nothing weak', 
 
 test('the key set holds public keys of three algorithms, the same after a restart', async (t) => {
   const app = await startApp(t);
-  const keys = async () => ((await (await fetch(`${app.url}/.well-known/jwks.json`)).json()) as { keys: jose.JWK[] }).keys;
+  const keys = async () =>
+    ((await (await fetch(`${app.url}/.well-known/jwks.json`)).json()) as { keys: jose.JWK[] }).keys;
   const first = await keys();
-  assert.deepEqual(first.map(({ alg }) => alg), ['RS256', 'ES256', 'EdDSA']);
+  assert.deepEqual(
+    first.map(({ alg }) => alg),
+    ['RS256', 'ES256', 'EdDSA'],
+  );
   for (const key of first) assert.equal(key.d, undefined);
   const stored = await app.services.db.all<{ private_jwk: string }>('SELECT private_jwk FROM signing_keys');
   for (const { private_jwk } of stored) assert.match(private_jwk, /^v1\./);
@@ -56,7 +69,9 @@ test('the key set holds public keys of three algorithms, the same after a restar
 
 test('WebFinger names the issuer for any address, known or not', async (t) => {
   const app = await startApp(t);
-  const response = await fetch(`${app.url}/.well-known/webfinger?resource=acct:nobody@example.com&rel=http://openid.net/specs/connect/1.0/issuer`);
+  const response = await fetch(
+    `${app.url}/.well-known/webfinger?resource=acct:nobody@example.com&rel=http://openid.net/specs/connect/1.0/issuer`,
+  );
   assert.equal(response.headers.get('content-type'), 'application/jrd+json');
   assert.deepEqual(await response.json(), {
     subject: 'acct:nobody@example.com',
@@ -69,7 +84,10 @@ test('a person signs in once and a second application gets its code without a pa
   const app = await startApp(t);
   const { visitor, person, client, tokens } = await signedIn(app);
   const jwks = jose.createRemoteJWKSet(new URL(`${app.url}/.well-known/jwks.json`));
-  const { payload, protectedHeader } = await jose.jwtVerify(tokens.id_token as string, jwks, { issuer: app.url, audience: client.client_id });
+  const { payload, protectedHeader } = await jose.jwtVerify(tokens.id_token as string, jwks, {
+    issuer: app.url,
+    audience: client.client_id,
+  });
   assert.equal(protectedHeader.alg, 'RS256');
   assert.equal(payload.sub, person.id);
   assert.equal(payload['email'], person.email);
@@ -87,7 +105,9 @@ test('a person signs in once and a second application gets its code without a pa
 test('userinfo answers with the claims of the granted scopes only', async (t) => {
   const app = await startApp(t);
   const { tokens, person } = await signedIn(app, { scope: 'openid email' });
-  const response = await fetch(`${app.url}/oauth2/userinfo`, { headers: { authorization: `Bearer ${tokens.access_token}` } });
+  const response = await fetch(`${app.url}/oauth2/userinfo`, {
+    headers: { authorization: `Bearer ${tokens.access_token}` },
+  });
   assert.deepEqual(await response.json(), { sub: person.id, email: person.email, email_verified: true });
   assert.match(String(response.headers.get('cache-control')), /no-store/);
 });
@@ -99,7 +119,9 @@ test('a client may ask for single claims', async (t) => {
   await app.services.accounts.changeProfile(person.id, { given_name: 'Ada', zoneinfo: 'Europe/Paris' });
   const { tokens } = await signedIn(app, { person, scope: 'openid', params: { claims } });
   assert.equal(jose.decodeJwt(tokens.id_token as string)['given_name'], 'Ada');
-  const userinfo = await fetch(`${app.url}/oauth2/userinfo`, { headers: { authorization: `Bearer ${tokens.access_token}` } });
+  const userinfo = await fetch(`${app.url}/oauth2/userinfo`, {
+    headers: { authorization: `Bearer ${tokens.access_token}` },
+  });
   assert.equal(((await userinfo.json()) as Record<string, unknown>)['zoneinfo'], 'Europe/Paris');
 });
 
@@ -126,9 +148,18 @@ test('P06 P07: PKCE is S256, required, and can not be left out half-way', async 
   assert.equal(await refused(server.client_id, { code_challenge_method: 'plain' }), 'invalid_request');
 
   const person = await somebody(app);
-  const signed = await signIn(visitor, await visitor.open(authorizationRequest(app, relaxed.client_id, without).url), person);
+  const signed = await signIn(
+    visitor,
+    await visitor.open(authorizationRequest(app, relaxed.client_id, without).url),
+    person,
+  );
   const unbound = codeOf(signed) as string;
-  const sent = await token(app, relaxed, { grant_type: 'authorization_code', code: unbound, redirect_uri: CALLBACK, code_verifier: 'v'.repeat(43) });
+  const sent = await token(app, relaxed, {
+    grant_type: 'authorization_code',
+    code: unbound,
+    redirect_uri: CALLBACK,
+    code_verifier: 'v'.repeat(43),
+  });
   assert.equal(sent.body.error, 'invalid_grant', 'a verifier without a challenge');
   const bound = codeOf(await visitor.open(authorizationRequest(app, server.client_id).url)) as string;
   const missing = await token(app, server, { grant_type: 'authorization_code', code: bound, redirect_uri: CALLBACK });
@@ -156,7 +187,11 @@ test('P09 P11: a code works once, for its own client and redirect, and its reuse
   assert.equal((await token(app, client, good)).body.error, 'invalid_grant');
   const introspected = await post(app, '/oauth2/introspect', client, { token: won.body.access_token });
   assert.deepEqual(await introspected.json(), { active: false });
-  assert.equal((await token(app, client, { grant_type: 'refresh_token', refresh_token: won.body.refresh_token as string })).body.error, 'invalid_grant');
+  assert.equal(
+    (await token(app, client, { grant_type: 'refresh_token', refresh_token: won.body.refresh_token as string })).body
+      .error,
+    'invalid_grant',
+  );
 });
 
 test('T1: of 100 parallel redemptions of one code exactly one succeeds', async (t) => {
@@ -174,14 +209,24 @@ test('T1: of 100 parallel redemptions of one code exactly one succeeds', async (
 test('a public client gets a new refresh token at every use; a confidential one keeps its own', async (t) => {
   const app = await startApp(t);
   const spa = await signedIn(app, { client: await app.client({ token_endpoint_auth_method: 'none' }) });
-  const rotated = await token(app, spa.client, { grant_type: 'refresh_token', refresh_token: spa.tokens.refresh_token as string });
+  const rotated = await token(app, spa.client, {
+    grant_type: 'refresh_token',
+    refresh_token: spa.tokens.refresh_token as string,
+  });
   assert.equal(rotated.status, 200);
   assert.notEqual(rotated.body.refresh_token, spa.tokens.refresh_token);
   const server = await signedIn(app);
-  const kept = await token(app, server.client, { grant_type: 'refresh_token', refresh_token: server.tokens.refresh_token as string });
+  const kept = await token(app, server.client, {
+    grant_type: 'refresh_token',
+    refresh_token: server.tokens.refresh_token as string,
+  });
   assert.equal(kept.status, 200);
   assert.equal(kept.body.refresh_token, server.tokens.refresh_token);
-  const wider = await token(app, server.client, { grant_type: 'refresh_token', refresh_token: server.tokens.refresh_token as string, scope: 'openid phone' });
+  const wider = await token(app, server.client, {
+    grant_type: 'refresh_token',
+    refresh_token: server.tokens.refresh_token as string,
+    scope: 'openid phone',
+  });
   assert.equal(wider.body.error, 'invalid_scope');
 });
 
@@ -191,22 +236,32 @@ test('client credentials give a token that introspection knows and nobody else m
   const stranger = await app.client();
   const { body, status } = await token(app, service, { grant_type: 'client_credentials' });
   assert.equal(status, 200);
-  const seen = (await (await post(app, '/oauth2/introspect', service, { token: body.access_token })).json()) as Record<string, unknown>;
+  const seen = (await (await post(app, '/oauth2/introspect', service, { token: body.access_token })).json()) as Record<
+    string,
+    unknown
+  >;
   assert.equal(seen['active'], true);
   assert.equal(seen['client_id'], service.client_id);
-  assert.deepEqual(await (await post(app, '/oauth2/introspect', stranger, { token: body.access_token })).json(), { active: false });
+  assert.deepEqual(await (await post(app, '/oauth2/introspect', stranger, { token: body.access_token })).json(), {
+    active: false,
+  });
 });
 
 test('a declared resource gets a JWT of RFC 9068, another one is refused', async (t) => {
   const app = await startApp(t, { config: CONFIG });
   const { client, visitor, tokens } = await signedIn(app, { scope: 'openid things:read', params: { resource: API } });
   const jwks = jose.createRemoteJWKSet(new URL(`${app.url}/.well-known/jwks.json`));
-  const { payload, protectedHeader } = await jose.jwtVerify(tokens.access_token, jwks, { issuer: app.url, audience: API });
+  const { payload, protectedHeader } = await jose.jwtVerify(tokens.access_token, jwks, {
+    issuer: app.url,
+    audience: API,
+  });
   assert.equal(protectedHeader.typ, 'at+jwt');
   assert.equal(protectedHeader.alg, 'ES256');
   assert.equal(payload['scope'], 'things:read');
   assert.equal(payload['client_id'], client.client_id);
-  const page = await visitor.open(authorizationRequest(app, client.client_id, { resource: 'https://other.example.com' }).url);
+  const page = await visitor.open(
+    authorizationRequest(app, client.client_id, { resource: 'https://other.example.com' }).url,
+  );
   assert.equal(new URL(page.url).searchParams.get('error'), 'invalid_target');
 });
 
@@ -216,14 +271,20 @@ test('revoking a token ends it', async (t) => {
   const response = await post(app, '/oauth2/revoke', client, { token: tokens.refresh_token as string });
   assert.equal(response.status, 200);
   assert.equal(response.headers.get('content-type'), null, 'oidc-client-ts fails on an empty answer with a type');
-  assert.equal((await token(app, client, { grant_type: 'refresh_token', refresh_token: tokens.refresh_token as string })).body.error, 'invalid_grant');
+  assert.equal(
+    (await token(app, client, { grant_type: 'refresh_token', refresh_token: tokens.refresh_token as string })).body
+      .error,
+    'invalid_grant',
+  );
 });
 
 test('P32: a pushed request is used once, by its own client', async (t) => {
   const app = await startApp(t);
   const client = await app.client();
   const request = new URL(authorizationRequest(app, client.client_id).url);
-  const pushed = (await (await post(app, '/oauth2/par', client, Object.fromEntries(request.searchParams))).json()) as { request_uri: string };
+  const pushed = (await (await post(app, '/oauth2/par', client, Object.fromEntries(request.searchParams))).json()) as {
+    request_uri: string;
+  };
   const url = `${app.url}/oauth2/authorize?client_id=${client.client_id}&request_uri=${encodeURIComponent(pushed.request_uri)}`;
   const visitor = createVisitor(app.url);
   assert.ok(codeOf(await signIn(visitor, await visitor.open(url), await somebody(app))));
@@ -251,10 +312,13 @@ test('DPoP binds tokens to a key, and a proof works once', async (t) => {
   assert.equal(status, 200);
   assert.equal(body['token_type'], 'DPoP');
   const dpop = await proof('GET', '/oauth2/userinfo', body.access_token);
-  const ask = () => fetch(`${app.url}/oauth2/userinfo`, { headers: { authorization: `DPoP ${body.access_token}`, dpop } });
+  const ask = () =>
+    fetch(`${app.url}/oauth2/userinfo`, { headers: { authorization: `DPoP ${body.access_token}`, dpop } });
   const answers = await Promise.all(Array.from({ length: 20 }, ask));
   assert.equal(answers.filter((answer) => answer.status === 200).length, 1);
-  const bearer = await fetch(`${app.url}/oauth2/userinfo`, { headers: { authorization: `Bearer ${body.access_token}` } });
+  const bearer = await fetch(`${app.url}/oauth2/userinfo`, {
+    headers: { authorization: `Bearer ${body.access_token}` },
+  });
   assert.equal(bearer.status, 401);
 });
 
@@ -272,9 +336,19 @@ test('a device signs in through a code that a person confirms on another screen'
     method: 'POST',
     body: new URLSearchParams({ client_id: device.client_id, scope: 'openid email' }),
   });
-  const grant = (await started.json()) as { device_code: string; user_code: string; verification_uri: string; verification_uri_complete: string };
+  const grant = (await started.json()) as {
+    device_code: string;
+    user_code: string;
+    verification_uri: string;
+    verification_uri_complete: string;
+  };
   assert.equal(grant.verification_uri, `${app.url}/device`);
-  const poll = () => token(app, { client_id: device.client_id }, { grant_type: 'urn:ietf:params:oauth:grant-type:device_code', device_code: grant.device_code });
+  const poll = () =>
+    token(
+      app,
+      { client_id: device.client_id },
+      { grant_type: 'urn:ietf:params:oauth:grant-type:device_code', device_code: grant.device_code },
+    );
   assert.equal((await poll()).body.error, 'authorization_pending');
 
   const person = await somebody(app);
@@ -305,7 +379,8 @@ test('form_post answers by a form that goes to the application', async (t) => {
 test('P34: prompt, max_age, login_hint and ui_locales do what they say', async (t) => {
   const app = await startApp(t);
   const { visitor, client, person } = await signedIn(app);
-  const open = (params: Record<string, string>) => visitor.open(authorizationRequest(app, client.client_id, params).url);
+  const open = (params: Record<string, string>) =>
+    visitor.open(authorizationRequest(app, client.client_id, params).url);
   const stranger = createVisitor(app.url);
   const none = await stranger.open(authorizationRequest(app, client.client_id, { prompt: 'none' }).url);
   assert.equal(new URL(none.url).searchParams.get('error'), 'login_required');
@@ -315,7 +390,9 @@ test('P34: prompt, max_age, login_hint and ui_locales do what they say', async (
   assert.match((await open({ max_age: '0' })).url, /\/login\//);
   assert.ok(codeOf(await open({ max_age: '600' })));
   assert.match((await open({ prompt: 'create' })).url, /\/register\//);
-  const hinted = await stranger.open(authorizationRequest(app, client.client_id, { login_hint: person.email, ui_locales: 'fr' }).url);
+  const hinted = await stranger.open(
+    authorizationRequest(app, client.client_id, { login_hint: person.email, ui_locales: 'fr' }).url,
+  );
   assert.match(hinted.html, /<html lang="fr"/);
   assert.ok(hinted.html.includes(person.email));
 });
@@ -324,9 +401,28 @@ test('P01 P20: an unknown client or redirect gets a page, never a redirect', asy
   const app = await startApp(t);
   const client = await app.client({ redirect_uris: ['https://app.example.com/cb'] });
   const visitor = createVisitor(app.url);
-  const variants = ['https://app.example.com/cb/', 'https://app.example.com/CB', 'https://app.example.com/cb?x=1', 'https://app.example.com/cb#x', 'https://app.example.com/cb/../cb', 'https://app.example.com/%63b', 'https://app.example.com:8443/cb', 'https://evil@app.example.com/cb', 'https://app.example.com.evil.example/cb', 'http://app.example.com/cb', 'https://app.example.com/..;/cb', 'https://APP.example.com/cb', 'https:\\\\app.example.com/cb', 'javascript:alert(1)', '//evil.example', ''];
+  const variants = [
+    'https://app.example.com/cb/',
+    'https://app.example.com/CB',
+    'https://app.example.com/cb?x=1',
+    'https://app.example.com/cb#x',
+    'https://app.example.com/cb/../cb',
+    'https://app.example.com/%63b',
+    'https://app.example.com:8443/cb',
+    'https://evil@app.example.com/cb',
+    'https://app.example.com.evil.example/cb',
+    'http://app.example.com/cb',
+    'https://app.example.com/..;/cb',
+    'https://APP.example.com/cb',
+    'https:\\\\app.example.com/cb',
+    'javascript:alert(1)',
+    '//evil.example',
+    '',
+  ];
   for (const redirect_uri of variants) {
-    const page = await visitor.open(authorizationRequest(app, client.client_id, { redirect_uri }).url, { headers: { accept: 'text/html' } });
+    const page = await visitor.open(authorizationRequest(app, client.client_id, { redirect_uri }).url, {
+      headers: { accept: 'text/html' },
+    });
     assert.equal(page.status, 400, redirect_uri);
     assert.ok(page.url.startsWith(app.url), page.url);
   }
@@ -339,7 +435,9 @@ test('P17: the password grant and the implicit flow do not exist', async (t) => 
   const client = await app.client();
   const answer = await token(app, client, { grant_type: 'password', username: 'a', password: 'b' });
   assert.equal(answer.body.error, 'unsupported_grant_type');
-  const page = await createVisitor(app.url).open(authorizationRequest(app, client.client_id, { response_type: 'token' }).url);
+  const page = await createVisitor(app.url).open(
+    authorizationRequest(app, client.client_id, { response_type: 'token' }).url,
+  );
   assert.match(page.url, /error=unsupported_response_type/);
 });
 
@@ -368,6 +466,8 @@ test('private_key_jwt signs a client in, and an assertion works once', async (t)
     client_assertion_type: 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer',
     client_assertion: assertion,
   };
-  const answers = await Promise.all(Array.from({ length: 20 }, () => token(app, { client_id: client.client_id }, params)));
+  const answers = await Promise.all(
+    Array.from({ length: 20 }, () => token(app, { client_id: client.client_id }, params)),
+  );
   assert.equal(answers.filter(({ status }) => status === 200).length, 1);
 });

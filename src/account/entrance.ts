@@ -78,16 +78,27 @@ export function createEntrance({ issuer, secureCookies, stateKey, sessions, acco
     /** Where the sign-in that just ended came from. @throws AppError with words for a person. */
     async returnPath(ctx: Context): Promise<string> {
       const path = checkedState(String(ctx.query['state'] ?? ''));
-      if (path === undefined) throw new AppError('invalid_request', { message: 'This address is part of a sign-in and can not be opened alone.' });
+      if (path === undefined)
+        throw new AppError('invalid_request', {
+          message: 'This address is part of a sign-in and can not be opened alone.',
+        });
       if (ctx.query['error'] !== undefined) throw new AppError('unauthenticated', { message: 'You did not sign in.' });
       if (!(await signedIn(ctx))) {
-        throw new AppError('unauthenticated', { message: 'The browser kept no cookie of the sign-in. Allow cookies for this site and try again.' });
+        throw new AppError('unauthenticated', {
+          message: 'The browser kept no cookie of the sign-in. Allow cookies for this site and try again.',
+        });
       }
       return path;
     },
 
     forget(ctx: Context): void {
-      ctx.cookies.set(cookie, null, { signed: true, httpOnly: true, sameSite: 'lax', secure: secureCookies, path: '/' });
+      ctx.cookies.set(cookie, null, {
+        signed: true,
+        httpOnly: true,
+        sameSite: 'lax',
+        secure: secureCookies,
+        path: '/',
+      });
     },
   };
 
@@ -96,7 +107,9 @@ export function createEntrance({ issuer, secureCookies, stateKey, sessions, acco
     const path = Buffer.from(encoded, 'base64url').toString();
     const given = Buffer.from(signature, 'base64url');
     const wanted = mac(path);
-    return given.length === wanted.length && timingSafeEqual(given, wanted) && /^\/(?![/\\])/.test(path) ? path : undefined;
+    return given.length === wanted.length && timingSafeEqual(given, wanted) && /^\/(?![/\\])/.test(path)
+      ? path
+      : undefined;
   }
 }
 

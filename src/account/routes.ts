@@ -55,9 +55,19 @@ export function mountAccountPages(router: Router, deps: AccountPagesDeps): void 
     });
     ctx.set('Cache-Control', 'no-store');
     const notice = typeof ctx.query['notice'] === 'string' ? ctx.query['notice'] : null;
-    const common = { csrf: deps.csrf.token(binding(who)), signOutAction: '/account/sign-out', nav: section, errors: [] };
+    const common = {
+      csrf: deps.csrf.token(binding(who)),
+      signOutAction: '/account/sign-out',
+      nav: section,
+      errors: [],
+    };
     const data = await views[section](who, String(ctx.state['locale']));
-    renderer.page(ctx, `account/${section}`, { ...common, notice: NOTICES.has(notice ?? '') ? notice : null, ...data, ...more });
+    renderer.page(ctx, `account/${section}`, {
+      ...common,
+      notice: NOTICES.has(notice ?? '') ? notice : null,
+      ...data,
+      ...more,
+    });
   }
 
   const page = (section: AccountSection) => async (ctx: Context) => {
@@ -96,7 +106,8 @@ export function mountAccountPages(router: Router, deps: AccountPagesDeps): void 
 
   router.get(CALLBACK_PATH, async (ctx) => {
     ctx.set('Cache-Control', 'no-store');
-    if (ctx.query['error'] === 'access_denied') return renderer.page(ctx, 'login/no-interaction', { loginUrl: '/account' });
+    if (ctx.query['error'] === 'access_denied')
+      return renderer.page(ctx, 'login/no-interaction', { loginUrl: '/account' });
     ctx.redirect(await entrance.returnPath(ctx));
     ctx.status = 303;
   });
@@ -115,7 +126,7 @@ export function mountAccountPages(router: Router, deps: AccountPagesDeps): void 
       await accounts.changePassword(who.account.id, {
         current: form.current_password,
         next: form.new_password,
-        keep: who.session.uid,
+        keep: { session: who.session.uid },
         origin: originOf(ctx),
       });
       return '/account/security?notice=password-changed';
@@ -125,7 +136,7 @@ export function mountAccountPages(router: Router, deps: AccountPagesDeps): void 
   router.post(
     '/account/sessions/end-others',
     action('sessions', Button, async (_ctx, who) => {
-      await sessions.revokeAll(who.account.id, who.session.uid);
+      await sessions.revokeAll(who.account.id, { session: who.session.uid });
       return '/account/sessions?notice=others-ended';
     }),
   );

@@ -30,7 +30,9 @@ export function createAccountViews({ sessions, i18n, passwordLength }: AccountVi
         sessions.list(who.account.id, who.session.uid),
         sessions.apps(who.account.id),
       ]);
-      const values = Object.fromEntries(Object.entries(who.account.profile).map(([field, value]) => [field, value ?? '']));
+      const values = Object.fromEntries(
+        Object.entries(who.account.profile).map(([field, value]) => [field, value ?? '']),
+      );
       return { ...common(who), values, action: '/account', sessionsCount: list.length, appsCount: apps.length };
     },
 

@@ -17,8 +17,14 @@ export interface AccountsOptions {
   passwords: Passwords;
   policy: PasswordPolicy;
   serviceName: string;
-  /** Steps that end every session of an account but the one given. */
-  endSessions(accountId: string, except?: string): Steps<unknown>;
+  /** Steps that end every session of an account but what is kept. */
+  endSessions(accountId: string, kept?: Kept): Steps<unknown>;
+}
+
+/** A browser session, or an app by its grant, that stays signed in. */
+export interface Kept {
+  session?: string | undefined;
+  grant?: string | undefined;
 }
 
 /** Where a change came from, for the mail that tells of it. */
@@ -81,7 +87,7 @@ export function createAccounts(options: AccountsOptions) {
     },
 
     /** Ends every session but `keep`. @throws AppError invalid_credentials, weak_password. */
-    async changePassword(id: string, change: { current: string; next: string; keep?: string; origin: Origin }) {
+    async changePassword(id: string, change: { current: string; next: string; keep?: Kept; origin: Origin }) {
       const account = await existing(id);
       const { valid } = await passwords.verify(account.passwordHash, change.current);
       if (!valid) {
@@ -111,14 +117,30 @@ export function createAccounts(options: AccountsOptions) {
      * @throws AppError invalid_request, conflict. */
     async create(input: { email: string; name: string | null; password?: string | undefined; verified: boolean }) {
       const email = canonicalEmail(input.email);
-      if (!email) throw new AppError('invalid_request', { message: 'This is not an e-mail address.', fields: [{ field: 'email', code: 'email_invalid' }] });
+      if (!email)
+        throw new AppError('invalid_request', {
+          message: 'This is not an e-mail address.',
+          fields: [{ field: 'email', code: 'email_invalid' }],
+        });
       let passwordHash: string | null = null;
       if (input.password !== undefined) {
-        const fields = policy.check(input.password, { email: email.canonical, name: input.name ?? '', service: options.serviceName });
-        if (fields.length > 0) throw new AppError('weak_password', { message: 'This password is refused by the password policy.', fields });
+        const fields = policy.check(input.password, {
+          email: email.canonical,
+          name: input.name ?? '',
+          service: options.serviceName,
+        });
+        if (fields.length > 0)
+          throw new AppError('weak_password', { message: 'This password is refused by the password policy.', fields });
         passwordHash = await passwords.hash(input.password);
       }
-      const account = newAccount({ email: email.address, canonical: email.canonical, name: input.name, passwordHash, locale: null, verified: input.verified });
+      const account = newAccount({
+        email: email.address,
+        canonical: email.canonical,
+        name: input.name,
+        passwordHash,
+        locale: null,
+        verified: input.verified,
+      });
       try {
         await db.write(() => store.insert(account));
       } catch (error) {

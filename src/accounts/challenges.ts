@@ -31,7 +31,15 @@ export interface IssueRequest {
   decoy: boolean;
 }
 
-export function createChallenges({ store, keyring, rules }: { store: ChallengeStore; keyring: Keyring; rules: CodeRules }) {
+export function createChallenges({
+  store,
+  keyring,
+  rules,
+}: {
+  store: ChallengeStore;
+  keyring: Keyring;
+  rules: CodeRules;
+}) {
   const macOf = (challenge: Pick<Challenge, 'id' | 'purpose' | 'sent_to'>, secret: string) =>
     keyring.mac('code', `${challenge.purpose}|${challenge.id}|${challenge.sent_to}|${secret}`);
   const context = (id: string) => `challenges|data|${id}`;
@@ -108,7 +116,7 @@ export function createChallenges({ store, keyring, rules }: { store: ChallengeSt
     async invitation(token: string): Promise<Challenge | undefined> {
       const [id, secret] = token.split('.');
       const challenge = id && secret ? await store.byId(id) : undefined;
-      if (!challenge || challenge.purpose !== 'invitation' || challenge.consumed_at !== null) return undefined;
+      if (challenge?.purpose !== 'invitation' || challenge.consumed_at !== null) return undefined;
       return challenge.expires_at > Date.now() && matches(challenge, secret as string) ? challenge : undefined;
     },
 

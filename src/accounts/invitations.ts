@@ -29,13 +29,18 @@ interface Invited {
 
 export function createInvitations(options: InvitationsOptions) {
   const { db, store, challenges, outbox, passwords, policy } = options;
-  const gone = () => new AppError('code_expired', { message: 'This invitation has expired or was used already. Ask for a new one.' });
+  const gone = () =>
+    new AppError('code_expired', { message: 'This invitation has expired or was used already. Ask for a new one.' });
 
   return {
     /** Resolves with the link that was mailed. @throws AppError invalid_request, conflict. */
     async invite(input: { email: string; name: string | null; locale: string; inviter: string | null }) {
       const email = canonicalEmail(input.email);
-      if (!email) throw new AppError('invalid_request', { message: 'This is not an e-mail address.', fields: [{ field: 'email', code: 'email_invalid' }] });
+      if (!email)
+        throw new AppError('invalid_request', {
+          message: 'This is not an e-mail address.',
+          fields: [{ field: 'email', code: 'email_invalid' }],
+        });
       if (await store.byEmail(email.canonical)) {
         throw new AppError('conflict', { message: `There is an account for ${email.address} already.` });
       }
@@ -44,7 +49,11 @@ export function createInvitations(options: InvitationsOptions) {
         const { token, days } = yield* challenges.invite(email.canonical, invited);
         const url = `${options.issuer}/invitation/${token}`;
         const data = { link: url, inviter: input.inviter, days };
-        yield* outbox.enqueue('mail', { template: 'invitation', to: email.canonical, locale: input.locale, data }, days * 86_400_000);
+        yield* outbox.enqueue(
+          'mail',
+          { template: 'invitation', to: email.canonical, locale: input.locale, data },
+          days * 86_400_000,
+        );
         return url;
       });
       outbox.wake();
@@ -67,7 +76,14 @@ export function createInvitations(options: InvitationsOptions) {
       fields.push(...policy.check(input.password, { email: challenge.sent_to, name, service: options.serviceName }));
       if (fields.length > 0) throw new AppError('invalid_request', { fields });
       const passwordHash = await passwords.hash(input.password);
-      const account = newAccount({ email: invited.email, canonical: challenge.sent_to, name, passwordHash, locale: invited.locale, verified: true });
+      const account = newAccount({
+        email: invited.email,
+        canonical: challenge.sent_to,
+        name,
+        passwordHash,
+        locale: invited.locale,
+        verified: true,
+      });
       try {
         await db.write(function* () {
           yield* challenges.consume(challenge);

@@ -28,7 +28,14 @@ export function createRecovery(options: RecoveryOptions) {
   function* send(purpose: 'reset' | 'verify_email', canonical: string, flow: string, locale: string) {
     const account = yield* store.findByEmail(canonical);
     const real = account?.status === 'active';
-    const request = { purpose, flow, sentTo: canonical, accountId: account?.id ?? null, data: { locale }, decoy: !real };
+    const request = {
+      purpose,
+      flow,
+      sentTo: canonical,
+      accountId: account?.id ?? null,
+      data: { locale },
+      decoy: !real,
+    };
     const { code, expiresAt } = yield* challenges.issue(request);
     const data = { code, minutes: challenges.rules.minutes, name: account?.profile.name ?? null };
     const template = purpose === 'reset' ? 'reset' : 'verify';

@@ -101,7 +101,14 @@ export function createRegistration(options: RegistrationOptions) {
 
   function* send(canonical: string, flow: string, pending: Pending) {
     const known = (yield* store.findByEmail(canonical)) !== undefined;
-    const request = { purpose: 'register' as const, flow, sentTo: canonical, accountId: null, data: pending, decoy: known };
+    const request = {
+      purpose: 'register' as const,
+      flow,
+      sentTo: canonical,
+      accountId: null,
+      data: pending,
+      decoy: known,
+    };
     const { code, expiresAt } = yield* challenges.issue(request);
     const mail = known
       ? { template: 'exists', data: {} }

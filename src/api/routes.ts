@@ -38,7 +38,7 @@ export function mountAccountApi(router: Router, { caller, accounts, sessions, or
     const who = await caller(ctx, 'account:write');
     readQuery(ctx, NoQuery);
     const { current_password: current, new_password: next } = await readJson(ctx, PasswordChange);
-    const change = { current, next, origin: originOf(ctx), ...(who.sessionUid ? { keep: who.sessionUid } : {}) };
+    const change = { current, next, origin: originOf(ctx), keep: await keptBy(who) };
     await accounts.changePassword(who.accountId, change).catch(notUnauthorized);
     ctx.status = 204;
   });
@@ -52,7 +52,7 @@ export function mountAccountApi(router: Router, { caller, accounts, sessions, or
   router.delete('/api/v1/account/sessions', async (ctx) => {
     const who = await caller(ctx, 'account:write');
     readQuery(ctx, ExceptQuery);
-    await sessions.revokeAll(who.accountId, who.sessionUid);
+    await sessions.revokeAll(who.accountId, await keptBy(who));
     ctx.status = 204;
   });
 
@@ -75,6 +75,12 @@ export function mountAccountApi(router: Router, { caller, accounts, sessions, or
     await sessions.removeApp(accountId, ctx.params['client_id'] as string);
     ctx.status = 204;
   });
+
+  /** The current entry stays: the browser session with its apps, or the app that asks. */
+  async function keptBy(who: Caller): Promise<{ session?: string | undefined; grant?: string | undefined }> {
+    const current = (await entriesFor(who)).find((entry) => entry.current);
+    return current?.kind === 'app' ? { grant: current.id } : { session: who.sessionUid };
+  }
 
   /** An application with refresh tokens is itself the current entry; otherwise the browser session is. */
   async function entriesFor({ accountId, sessionUid, grantId }: Caller): Promise<SessionEntry[]> {

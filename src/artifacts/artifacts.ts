@@ -14,7 +14,13 @@ export interface ArtifactKeys {
 
 export interface Artifacts {
   /** Stores or replaces the whole value. `expiresAt` in milliseconds since 1970. */
-  upsert(kind: string, id: string, payload: Record<string, unknown>, expiresAt: number, keys: ArtifactKeys): Promise<void>;
+  upsert(
+    kind: string,
+    id: string,
+    payload: Record<string, unknown>,
+    expiresAt: number,
+    keys: ArtifactKeys,
+  ): Promise<void>;
   /** False when the id is known already (replay ids; RFC 9449 section 11.1, RFC 7523 section 3). */
   insert(kind: string, id: string, payload: Record<string, unknown>, expiresAt: number): Promise<boolean>;
   find(kind: string, id: string): Promise<Artifact | undefined>;

@@ -19,8 +19,13 @@ export async function pendingMigrations(database: Database, directory: string): 
   const exists =
     database.dialect === 'sqlite'
       ? await database.one("SELECT name FROM sqlite_master WHERE type = 'table' AND name = ?", TABLE)
-      : await database.one('SELECT table_name AS name FROM information_schema.tables WHERE table_name = ? AND table_schema = current_schema()', TABLE);
-  const known = new Set(exists ? (await database.all<{ name: string }>(`SELECT name FROM ${TABLE}`)).map((row) => row.name) : []);
+      : await database.one(
+          'SELECT table_name AS name FROM information_schema.tables WHERE table_name = ? AND table_schema = current_schema()',
+          TABLE,
+        );
+  const known = new Set(
+    exists ? (await database.all<{ name: string }>(`SELECT name FROM ${TABLE}`)).map((row) => row.name) : [],
+  );
   return migrationNames(directory).filter((name) => !known.has(name));
 }
 
@@ -36,8 +41,17 @@ export async function migrate(target: DatabaseTarget, directory: string): Promis
   const { default: createKnex } = await import('knex');
   const knex = createKnex(
     target.url
-      ? { client: 'pg', connection: { connectionString: target.url, connectionTimeoutMillis: 3000 }, pool: { min: 0, max: 2 } }
-      : { client: 'better-sqlite3', connection: { filename: target.file }, useNullAsDefault: true, pool: { min: 1, max: 1 } },
+      ? {
+          client: 'pg',
+          connection: { connectionString: target.url, connectionTimeoutMillis: 3000 },
+          pool: { min: 0, max: 2 },
+        }
+      : {
+          client: 'better-sqlite3',
+          connection: { filename: target.file },
+          useNullAsDefault: true,
+          pool: { min: 1, max: 1 },
+        },
   );
   const release = target.url ? await lockPostgres(target.url) : await lockSqlite(`${target.file}.migrating`);
   try {
@@ -77,7 +91,8 @@ async function lockSqlite(file: string): Promise<() => Promise<void>> {
         connection.close();
       };
     } catch (error) {
-      if (Date.now() > deadline) throw new Error('another process has been migrating this database for a minute', { cause: error });
+      if (Date.now() > deadline)
+        throw new Error('another process has been migrating this database for a minute', { cause: error });
       await new Promise((resolve) => setTimeout(resolve, 50));
     }
   }

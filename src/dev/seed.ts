@@ -1,6 +1,7 @@
 /** The client that development mode has ready, so that a Next.js app on port 3001 signs in at once. */
-import type { Clients } from '../oidc/clients.ts';
+
 import type { ClientMetadata } from '../oidc/client-store.ts';
+import type { Clients } from '../oidc/clients.ts';
 
 export const SEED_CLIENT_ID = 'nextjs-dev';
 export const SEED_APP_URL = 'http://localhost:3001';

@@ -23,13 +23,16 @@ export function startSweeping({ sweeps, onError }: SweepOptions): () => Promise<
   }
 
   function schedule(): void {
-    timer = setTimeout(() => {
-      working = round()
-        .catch(onError)
-        .finally(() => {
-          if (!stopped) schedule();
-        });
-    }, ROUND_MS * (0.9 + Math.random() / 5));
+    timer = setTimeout(
+      () => {
+        working = round()
+          .catch(onError)
+          .finally(() => {
+            if (!stopped) schedule();
+          });
+      },
+      ROUND_MS * (0.9 + Math.random() / 5),
+    );
     timer.unref();
   }
 

@@ -29,7 +29,10 @@ export async function createKeyring(options: { store: DataKeyStore; secretKeys: 
   const first = wrapping[0];
   if (!first) throw new KeyringFault('no key-encryption key is configured (LATCHKEY_SECRET_KEY)');
   const rows = await options.store.ensure(
-    PURPOSES.map((purpose) => ({ purpose, wrapped: seal(first.key, first.id, randomBytes(32), `data_keys|${purpose}`) })),
+    PURPOSES.map((purpose) => ({
+      purpose,
+      wrapped: seal(first.key, first.id, randomBytes(32), `data_keys|${purpose}`),
+    })),
   );
   const keys = new Map<string, { raw: Buffer; id: string; key: KeyObject }>();
   for (const { purpose, wrapped } of rows) {

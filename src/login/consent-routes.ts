@@ -63,7 +63,9 @@ export function mountConsent(router: Router, deps: ConsentDeps): void {
       account: { email: account.email, name: account.profile.name },
       redirectTo: redirectTarget(flow.interaction.params['redirect_uri']),
     };
-    const items = asked.missingOIDCScope.filter((scope) => scope !== 'offline_access').map((scope) => scopeWords(locale, scope));
+    const items = asked.missingOIDCScope
+      .filter((scope) => scope !== 'offline_access')
+      .map((scope) => scopeWords(locale, scope));
     if (asked.missingOIDCClaims.length > 0) items.push(claimWords(locale, asked.missingOIDCClaims));
     const askedResources = resourceItems(asked.missingResourceScopes, locale);
     if (items.length === 0 && askedResources.length === 0) return show('login/continue', data);

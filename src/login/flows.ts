@@ -32,12 +32,20 @@ export interface FlowsOptions {
 export function createFlows({ provider, secureCookies, lifetime }: FlowsOptions) {
   const prefix = secureCookies ? '__Host-latchkey_flow_' : 'latchkey_flow_';
   const nameOf = (uid: string) => prefix + uid.slice(0, 10).replaceAll('-', '.');
-  const settings = { httpOnly: true, sameSite: 'lax', signed: true, secure: secureCookies, path: '/', overwrite: true } as const;
+  const settings = {
+    httpOnly: true,
+    sameSite: 'lax',
+    signed: true,
+    secure: secureCookies,
+    path: '/',
+    overwrite: true,
+  } as const;
 
   function forgetOldest(ctx: Cookies): void {
     const names = [...ctx.get('cookie').matchAll(/(?:^|; )([^=;]+)=/g)].map((match) => match[1] as string);
     const flows = names.filter((name) => name.startsWith(prefix) && !name.endsWith('.sig'));
-    for (const name of flows.slice(0, Math.max(0, flows.length - FLOWS_A_BROWSER + 1))) ctx.cookies.set(name, null, settings);
+    for (const name of flows.slice(0, Math.max(0, flows.length - FLOWS_A_BROWSER + 1)))
+      ctx.cookies.set(name, null, settings);
   }
 
   return {

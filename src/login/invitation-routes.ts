@@ -16,7 +16,10 @@ export interface InvitationDeps {
   passwordLength: { min: number };
 }
 
-export function mountInvitations(router: Router, { invitations, csrf, renderer, passwordLength }: InvitationDeps): void {
+export function mountInvitations(
+  router: Router,
+  { invitations, csrf, renderer, passwordLength }: InvitationDeps,
+): void {
   const binding = (token: string) => `invitation:${token}`;
 
   async function show(ctx: Context, token: string, data: { name?: string; errors: FieldError[] }): Promise<void> {

@@ -44,8 +44,16 @@ export function createPages({ flows, csrf, i18n, renderer }: PagesOptions) {
     const locale = i18n.negotiate({ ...(flow.uiLocales ? { uiLocales: flow.uiLocales } : {}), acceptLanguage });
     ctx.state['locale'] = locale;
     ctx.set('Cache-Control', 'no-store');
-    const common = { csrf: csrf.token(binding(flow.uid)), client: viewOfClient(flow.client, flow.interaction.params['redirect_uri']) };
-    return { flow, locale, common, show: (name, data) => renderer.page(ctx, name, { ...common, errors: [], notice: null, ...data }) };
+    const common = {
+      csrf: csrf.token(binding(flow.uid)),
+      client: viewOfClient(flow.client, flow.interaction.params['redirect_uri']),
+    };
+    return {
+      flow,
+      locale,
+      common,
+      show: (name, data) => renderer.page(ctx, name, { ...common, errors: [], notice: null, ...data }),
+    };
   }
 
   return {

@@ -1,8 +1,8 @@
 /** The pages that the protocol core shows itself: errors, sign-out, the device flow, and the way back to an app. */
 import type { KoaContextWithOIDC } from 'oidc-provider';
 import type { I18n } from '../http/i18n.ts';
-import { requestContext } from '../http/request-context.ts';
 import type { Renderer } from '../http/render.ts';
+import { requestContext } from '../http/request-context.ts';
 import type { ProviderPages } from '../oidc/provider.ts';
 import { describeDevice } from '../sessions/device.ts';
 import { viewOfClient } from './client-view.ts';
@@ -24,7 +24,8 @@ export function createProtocolPages({ renderer, i18n, development }: ProtocolPag
     renderer.page(ctx as never, name, data);
   }
 
-  const secretOf = (ctx: KoaContextWithOIDC) => (ctx.oidc.session as unknown as { state: { secret: string } }).state.secret;
+  const secretOf = (ctx: KoaContextWithOIDC) =>
+    (ctx.oidc.session as unknown as { state: { secret: string } }).state.secret;
 
   const pages: ProviderPages = {
     error(ctx, out, error) {
@@ -76,7 +77,8 @@ export function createProtocolPages({ renderer, i18n, development }: ProtocolPag
     },
 
     deviceConfirm(ctx, userCode) {
-      const info = (ctx.oidc.entities.DeviceCode as unknown as { deviceInfo?: { ip?: string; ua?: string } }).deviceInfo;
+      const info = (ctx.oidc.entities.DeviceCode as unknown as { deviceInfo?: { ip?: string; ua?: string } })
+        .deviceInfo;
       const device = info ? describeDevice(info.ua ?? null) : null;
       show(ctx, 'device/confirm', {
         action: ctx.oidc.urlFor('code_verification'),

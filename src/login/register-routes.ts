@@ -29,7 +29,9 @@ export function mountRegistration(router: Router, deps: LoginDeps): void {
     const { flow, show } = page;
     const pending = await challenges.pending(flow.uid, ['register', 'verify_email']);
     if (!pending) {
-      throw new AppError('interaction_expired', { message: 'No code is awaited here. Start again from the sign-in page.' });
+      throw new AppError('interaction_expired', {
+        message: 'No code is awaited here. Start again from the sign-in page.',
+      });
     }
     show('login/verify', {
       action: `/verify/${flow.uid}`,
@@ -67,7 +69,9 @@ export function mountRegistration(router: Router, deps: LoginDeps): void {
       async ({ flow }, { code }) => {
         const challenge = await challenges.prove(flow.uid, ['register', 'verify_email'], code);
         const registered = challenge.purpose === 'register';
-        const account = await (registered ? registration : { complete: recovery.completeVerification }).complete(challenge);
+        const account = await (registered ? registration : { complete: recovery.completeVerification }).complete(
+          challenge,
+        );
         // The password was typed in this very flow before the code went out.
         await login.proved(ctx, flow, account, ['pwd']);
       },

@@ -1,14 +1,14 @@
 /** The hosted sign-in pages: sign in, and what leads from there. Every address carries the flow's id. */
 import type Router from '@koa/router';
 import type { Accounts } from '../accounts/accounts.ts';
+import type { Challenges } from '../accounts/challenges.ts';
 import type { Recovery } from '../accounts/recovery.ts';
 import type { Registration } from '../accounts/registration.ts';
-import type { Challenges } from '../accounts/challenges.ts';
 import type { Renderer } from '../http/render.ts';
-import { ButtonForm, SignInForm } from './forms.ts';
 import type { Flows } from './flows.ts';
+import { ButtonForm, SignInForm } from './forms.ts';
 import type { Login } from './login.ts';
-import { type FlowPage, type Pages } from './pages.ts';
+import type { FlowPage, Pages } from './pages.ts';
 
 export interface LoginDeps {
   flows: Flows;
@@ -22,7 +22,10 @@ export interface LoginDeps {
   passwordLength: { min: number; max: number };
 }
 
-export function mountSignIn(router: Router, { pages, login, accounts, registration, recovery, renderer }: LoginDeps): void {
+export function mountSignIn(
+  router: Router,
+  { pages, login, accounts, registration, recovery, renderer }: LoginDeps,
+): void {
   function form({ flow, show }: FlowPage, data: object): void {
     const hint = flow.interaction.params['login_hint'];
     show('login/sign-in', {

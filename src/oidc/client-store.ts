@@ -46,7 +46,12 @@ export function createClientStore({ db, keyring }: { db: Database; keyring: Keyr
       return row && opened(row);
     },
 
-    async save(client: { metadata: ClientMetadata; name: string; source: ClientSource; enabled: boolean }): Promise<void> {
+    async save(client: {
+      metadata: ClientMetadata;
+      name: string;
+      source: ClientSource;
+      enabled: boolean;
+    }): Promise<void> {
       const { client_id: id, client_secret: secret, ...metadata } = client.metadata;
       const now = Date.now();
       await db.run(
@@ -71,7 +76,11 @@ export function createClientStore({ db, keyring }: { db: Database; keyring: Keyr
 
     /** A page of clients in the order of their ids, after `cursor`. */
     async list(limit: number, cursor = ''): Promise<StoredClient[]> {
-      const rows = await db.all<Row>('SELECT * FROM clients WHERE client_id > ? ORDER BY client_id LIMIT ?', cursor, limit);
+      const rows = await db.all<Row>(
+        'SELECT * FROM clients WHERE client_id > ? ORDER BY client_id LIMIT ?',
+        cursor,
+        limit,
+      );
       return rows.map(opened);
     },
 

@@ -56,7 +56,10 @@ export function createClients({ store, validate }: ClientsOptions) {
     } catch (error) {
       const detail = (error as { error_description?: unknown }).error_description;
       if (typeof detail !== 'string') throw error;
-      throw new AppError('invalid_request', { message: `The client's metadata is not valid: ${detail}.`, cause: error });
+      throw new AppError('invalid_request', {
+        message: `The client's metadata is not valid: ${detail}.`,
+        cause: error,
+      });
     }
   }
 
@@ -95,28 +98,42 @@ export function createClients({ store, validate }: ClientsOptions) {
     async rotateSecret(clientId: string): Promise<ClientMetadata> {
       const client = await existing(clientId);
       if (!needsSecret(client.metadata)) {
-        throw new AppError('conflict', { message: `The client ${clientId} has no secret: its token_endpoint_auth_method needs none.` });
+        throw new AppError('conflict', {
+          message: `The client ${clientId} has no secret: its token_endpoint_auth_method needs none.`,
+        });
       }
       return save({ ...client.metadata, client_secret: newSecret() }, client.source, client.enabled);
     },
 
     async remove(clientId: string): Promise<void> {
-      if (!(await store.remove(clientId))) throw new AppError('not_found', { message: `There is no client ${clientId}.` });
+      if (!(await store.remove(clientId)))
+        throw new AppError('not_found', { message: `There is no client ${clientId}.` });
       forget(clientId);
     },
 
     list: store.list,
 
     /** Makes the clients of one source exactly those given: idempotent, secrets are kept where none is given. */
-    async apply(source: ClientSource, wanted: Array<Record<string, unknown> & { client_id: string; enabled?: boolean }>) {
+    async apply(
+      source: ClientSource,
+      wanted: Array<Record<string, unknown> & { client_id: string; enabled?: boolean }>,
+    ) {
       const present = (await store.all()).filter((client) => client.source === source);
       for (const { enabled = true, ...metadata } of wanted) {
         const known = await store.find(metadata.client_id);
         if (known && known.source !== source) {
-          throw new AppError('conflict', { message: `The client ${metadata.client_id} was made by ${known.source}; give it another id or remove that one.` });
+          throw new AppError('conflict', {
+            message: `The client ${metadata.client_id} was made by ${known.source}; give it another id or remove that one.`,
+          });
         }
-        const secret = metadata['client_secret'] ?? known?.metadata.client_secret ?? (needsSecret(metadata) ? newSecret() : undefined);
-        const complete = { ...metadata, ...(secret && needsSecret(metadata) ? { client_secret: secret } : {}) } as ClientMetadata;
+        const secret =
+          metadata['client_secret'] ??
+          known?.metadata.client_secret ??
+          (needsSecret(metadata) ? newSecret() : undefined);
+        const complete = {
+          ...metadata,
+          ...(secret && needsSecret(metadata) ? { client_secret: secret } : {}),
+        } as ClientMetadata;
         if (!known || known.enabled !== enabled || !sameMembers(known.metadata, complete)) {
           await save(complete, source, enabled);
         }
@@ -133,7 +150,8 @@ export function createClients({ store, validate }: ClientsOptions) {
     async originAllowed(origin: string): Promise<boolean> {
       if (!origins || origins.until < Date.now()) {
         const known = new Set<string>();
-        for (const client of await store.all()) if (client.enabled) for (const each of originsOf(client.metadata)) known.add(each);
+        for (const client of await store.all())
+          if (client.enabled) for (const each of originsOf(client.metadata)) known.add(each);
         origins = { until: Date.now() + STALE_MS, known };
       }
       return origins.known.has(origin);

@@ -34,7 +34,10 @@ export function createConsentStore(db: Database) {
     },
 
     async ofAccount(accountId: string): Promise<Array<{ clientId: string; allowed: Allowed; since: number }>> {
-      const rows = await db.all<ConsentRow>('SELECT * FROM consents WHERE account_id = ? ORDER BY client_id', accountId);
+      const rows = await db.all<ConsentRow>(
+        'SELECT * FROM consents WHERE account_id = ? ORDER BY client_id',
+        accountId,
+      );
       return rows.map((row) => ({
         clientId: row.client_id,
         allowed: JSON.parse(row.granted) as Allowed,

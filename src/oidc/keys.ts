@@ -35,7 +35,8 @@ function keyPair(alg: SigningAlg): Promise<{ publicKey: KeyObject; privateKey: K
 
 /** RFC 7638: the hash of the required members in lexical order. */
 function thumbprint(jwk: JWK): string {
-  const members = jwk.kty === 'RSA' ? ['e', 'kty', 'n'] : jwk.kty === 'EC' ? ['crv', 'kty', 'x', 'y'] : ['crv', 'kty', 'x'];
+  const members =
+    jwk.kty === 'RSA' ? ['e', 'kty', 'n'] : jwk.kty === 'EC' ? ['crv', 'kty', 'x', 'y'] : ['crv', 'kty', 'x'];
   const required = Object.fromEntries(members.map((name) => [name, (jwk as unknown as Record<string, unknown>)[name]]));
   return createHash('sha256').update(JSON.stringify(required)).digest('base64url');
 }

@@ -1,6 +1,7 @@
 /** What surrounds every request to the protocol core. */
-import type { KoaContextWithOIDC } from 'oidc-provider';
+
 import type { Middleware } from 'koa';
+import type { KoaContextWithOIDC } from 'oidc-provider';
 
 export interface ProtocolMiddlewareOptions {
   /** Ends the browser session that the protocol signed out, with all that hangs on it. */
@@ -11,7 +12,11 @@ export interface ProtocolMiddlewareOptions {
 }
 
 /** Public documents, which any page may read. */
-const OPEN = new Set(['/.well-known/openid-configuration', '/.well-known/oauth-authorization-server', '/.well-known/jwks.json']);
+const OPEN = new Set([
+  '/.well-known/openid-configuration',
+  '/.well-known/oauth-authorization-server',
+  '/.well-known/jwks.json',
+]);
 
 export function protocolMiddleware(options: ProtocolMiddlewareOptions): Middleware[] {
   return [preflight, unavailable, emptyAnswers, endings] as unknown as Middleware[];
@@ -19,7 +24,8 @@ export function protocolMiddleware(options: ProtocolMiddlewareOptions): Middlewa
   /** The core answers any origin's preflight; here only those of registered clients learn anything. */
   async function preflight(ctx: KoaContextWithOIDC, next: () => Promise<void>) {
     const origin = ctx.get('origin');
-    if (ctx.method !== 'OPTIONS' || OPEN.has(ctx.path) || origin === '' || (await options.originAllowed(origin))) return next();
+    if (ctx.method !== 'OPTIONS' || OPEN.has(ctx.path) || origin === '' || (await options.originAllowed(origin)))
+      return next();
     ctx.vary('Origin');
     ctx.status = 204;
   }

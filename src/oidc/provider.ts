@@ -61,7 +61,11 @@ export interface ProviderOptions {
 
 export function cookieNames(secure: boolean) {
   return secure
-    ? { session: '__Host-latchkey_session', interaction: '__Secure-latchkey_interaction', resume: '__Secure-latchkey_resume' }
+    ? {
+        session: '__Host-latchkey_session',
+        interaction: '__Secure-latchkey_interaction',
+        resume: '__Secure-latchkey_resume',
+      }
     : { session: 'latchkey_session', interaction: 'latchkey_interaction', resume: 'latchkey_resume' };
 }
 

@@ -82,7 +82,12 @@ export function createGrantStore({ db, keyring }: { db: Database; keyring: Keyri
     /** A refresh token of this grant was used: the app was here. */
     async seen(id: string): Promise<void> {
       const now = Date.now();
-      await db.run('UPDATE grants SET last_seen_at = ? WHERE id = ? AND last_seen_at < ?', now, id, now - SEEN_GRAIN_MS);
+      await db.run(
+        'UPDATE grants SET last_seen_at = ? WHERE id = ? AND last_seen_at < ?',
+        now,
+        id,
+        now - SEEN_GRAIN_MS,
+      );
     },
 
     /** A refresh token was issued: the app is a session of its own until `until` (milliseconds since 1970). */

@@ -45,7 +45,11 @@ export function createRefreshTokenStore({ db, keyring, grants }: RefreshTokenSto
       );
       if (!row) return undefined;
       const payload = keyring.openJson<Record<string, unknown>>('payload', row.payload, context(row.id));
-      return { ...payload, jti: id, ...(row.consumed_at === null ? {} : { consumed: Math.floor(row.consumed_at / 1000) }) };
+      return {
+        ...payload,
+        jti: id,
+        ...(row.consumed_at === null ? {} : { consumed: Math.floor(row.consumed_at / 1000) }),
+      };
     },
 
     /** Compare-and-swap: true for exactly one of any number of parallel callers. */

@@ -6,7 +6,7 @@ import type { Database } from '../db/database.ts';
 import type { Steps } from '../db/statement.ts';
 import { AppError } from '../errors.ts';
 import { type Device, describeDevice } from './device.ts';
-import { endAllOf, endApp, endBrowserSession } from './ending-store.ts';
+import { endAllOf, endApp, endBrowserSession, type Kept } from './ending-store.ts';
 import { endGrant, type GrantPayload, type GrantRow, type GrantStore } from './grant-store.ts';
 import type { SessionPayload, SessionRow, SessionStore, Visitor } from './session-store.ts';
 
@@ -44,7 +44,13 @@ export interface SessionsOptions {
   db: Database;
   sessions: SessionStore;
   grants: GrantStore;
-  consents: { ofAccount(accountId: string): Promise<Array<{ clientId: string; allowed: { scopes: string[]; resources: Record<string, string[]> }; since: number }>> };
+  consents: {
+    ofAccount(
+      accountId: string,
+    ): Promise<
+      Array<{ clientId: string; allowed: { scopes: string[]; resources: Record<string, string[]> }; since: number }>
+    >;
+  };
   /** Name and whereabouts of a client; undefined for one that is gone or internal. */
   client(id: string): Promise<{ name: string; uri: string | null; firstParty: boolean } | undefined>;
   /** Opaque tokens of a volatile store, after the commit; they are dead already by the tombstone. */
@@ -67,7 +73,14 @@ export function createSessions(options: SessionsOptions) {
 
   async function appOf(row: GrantRow, payload: GrantPayload): Promise<SessionApp | undefined> {
     const client = await options.client(row.client_id);
-    return client && { client_id: row.client_id, name: client.name, scopes: scopesOf(payload), offline: row.offline_until > Date.now() };
+    return (
+      client && {
+        client_id: row.client_id,
+        name: client.name,
+        scopes: scopesOf(payload),
+        offline: row.offline_until > Date.now(),
+      }
+    );
   }
 
   /** All entries of an account, the current one first, then by last use. */
@@ -83,7 +96,9 @@ export function createSessions(options: SessionsOptions) {
       const app = await appOf(row, payload);
       if (app) entries.push(entry({ ...row, expires_at: row.offline_until }, 'app', false, [app]));
     }
-    return entries.sort((a, b) => Number(b.current) - Number(a.current) || b.last_seen_at.localeCompare(a.last_seen_at));
+    return entries.sort(
+      (a, b) => Number(b.current) - Number(a.current) || b.last_seen_at.localeCompare(a.last_seen_at),
+    );
   }
 
   return {
@@ -110,14 +125,14 @@ export function createSessions(options: SessionsOptions) {
       );
     },
 
-    /** Ends every session of an account, or every one but the browser session `except` with its apps. */
-    async revokeAll(accountId: string, except?: string): Promise<void> {
-      await ended(await db.write(() => endAllOf(accountId, except)));
+    /** Ends every session of an account but what is kept. */
+    async revokeAll(accountId: string, kept?: Kept): Promise<void> {
+      await ended(await db.write(() => endAllOf(accountId, kept)));
     },
 
     /** The same as steps of a caller's unit of work. */
-    *ending(accountId: string, except?: string): Steps<string[]> {
-      return yield* endAllOf(accountId, except);
+    *ending(accountId: string, kept?: Kept): Steps<string[]> {
+      return yield* endAllOf(accountId, kept);
     },
 
     /** The browser session itself signed out, by the protocol or by a page. */
@@ -136,7 +151,9 @@ export function createSessions(options: SessionsOptions) {
           const own = held.filter(({ row }) => row.client_id === clientId);
           const consent = allowed.find((each) => each.clientId === clientId);
           const since = [...own.map(({ row }) => row.created_at), ...(consent ? [consent.since] : [])];
-          const remembered = consent ? [...consent.allowed.scopes, ...Object.values(consent.allowed.resources).flat()] : [];
+          const remembered = consent
+            ? [...consent.allowed.scopes, ...Object.values(consent.allowed.resources).flat()]
+            : [];
           return {
             client_id: clientId,
             name: client.name,

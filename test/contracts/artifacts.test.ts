@@ -58,7 +58,9 @@ function artifactContract(name: string, open: () => Promise<{ artifacts: Artifac
 
     test('of 100 parallel insertions of one replay id exactly one wins', async () => {
       const id = newIdentifier();
-      const wins = await Promise.all(Array.from({ length: 100 }, () => artifacts.insert('ReplayDetection', id, {}, soon())));
+      const wins = await Promise.all(
+        Array.from({ length: 100 }, () => artifacts.insert('ReplayDetection', id, {}, soon())),
+      );
       assert.equal(wins.filter(Boolean).length, 1);
     });
 
@@ -131,9 +133,15 @@ function databaseContract(name: string, open: () => Promise<Backend>): void {
         }),
       );
       const results = await Promise.allSettled(units);
-      assert.deepEqual(results.map(({ status }) => status), ['fulfilled', 'rejected', 'fulfilled']);
+      assert.deepEqual(
+        results.map(({ status }) => status),
+        ['fulfilled', 'rejected', 'fulfilled'],
+      );
       const rows = await db.all<{ name: string }>("SELECT name FROM counters WHERE name LIKE 'unit %' ORDER BY name");
-      assert.deepEqual(rows.map((row) => row.name), ['unit 1', 'unit 3']);
+      assert.deepEqual(
+        rows.map((row) => row.name),
+        ['unit 1', 'unit 3'],
+      );
     });
 
     test('a second row with the same unique value is a UniqueViolation', async () => {
@@ -143,7 +151,9 @@ function databaseContract(name: string, open: () => Promise<Backend>): void {
 
     test('an insertion that meets a row may be told to do nothing', async () => {
       const rows = await db.write(function* () {
-        const inserted = yield* run("INSERT INTO counters (name, value) VALUES ('once', 2) ON CONFLICT (name) DO NOTHING");
+        const inserted = yield* run(
+          "INSERT INTO counters (name, value) VALUES ('once', 2) ON CONFLICT (name) DO NOTHING",
+        );
         return { inserted, all: yield* all('SELECT name FROM counters WHERE name = ?', 'once') };
       });
       assert.equal(rows.inserted, 0);
@@ -159,7 +169,10 @@ function databaseContract(name: string, open: () => Promise<Backend>): void {
           }),
         ),
       );
-      assert.deepEqual({ ...(await db.one('SELECT value FROM counters WHERE name = ?', 'sum')) }, { value: 1_700_000_000_100 });
+      assert.deepEqual(
+        { ...(await db.one<{ value: number }>('SELECT value FROM counters WHERE name = ?', 'sum')) },
+        { value: 1_700_000_000_100 },
+      );
     });
   });
 }

@@ -40,7 +40,9 @@ export interface TestApp {
   mail(to: string, which?: (mail: Mail) => boolean): Promise<Mail>;
   mails(): Mail[];
   /** Registers a client; `first_party` and a callback on 127.0.0.1 unless said otherwise. */
-  client(metadata?: Record<string, unknown>): Promise<{ client_id: string; client_secret: string } & Record<string, unknown>>;
+  client(
+    metadata?: Record<string, unknown>,
+  ): Promise<{ client_id: string; client_secret: string } & Record<string, unknown>>;
   stop(): Promise<void>;
 }
 
@@ -92,7 +94,11 @@ export async function startApp(t: TestContext, options: AppOptions = {}): Promis
         if (found) return found;
         await new Promise((resolve) => setTimeout(resolve, 20));
       }
-      throw new Error(`no mail to ${to} arrived; the mailbox has ${mails().map((mail) => `${mail.to}: ${mail.subject}`).join(', ')}`);
+      throw new Error(
+        `no mail to ${to} arrived; the mailbox has ${mails()
+          .map((mail) => `${mail.to}: ${mail.subject}`)
+          .join(', ')}`,
+      );
     },
     async client(metadata = {}) {
       const defaults = { client_name: 'Test app', first_party: true, redirect_uris: ['http://127.0.0.1:9/callback'] };

@@ -30,7 +30,11 @@ export interface Request {
 }
 
 /** An authorization request with PKCE. */
-export function authorizationRequest(app: TestApp, clientId: string, params: Record<string, string | undefined> = {}): Request {
+export function authorizationRequest(
+  app: TestApp,
+  clientId: string,
+  params: Record<string, string | undefined> = {},
+): Request {
   const verifier = randomBytes(32).toString('base64url');
   const state = randomBytes(8).toString('hex');
   const all = {
@@ -67,7 +71,9 @@ export async function token(
   headers: Record<string, string> = {},
 ): Promise<TokenAnswer> {
   const basic: Record<string, string> = client.client_secret
-    ? { authorization: `Basic ${Buffer.from(`${encodeURIComponent(client.client_id)}:${encodeURIComponent(client.client_secret)}`).toString('base64')}` }
+    ? {
+        authorization: `Basic ${Buffer.from(`${encodeURIComponent(client.client_id)}:${encodeURIComponent(client.client_secret)}`).toString('base64')}`,
+      }
     : {};
   const body = new URLSearchParams(client.client_secret ? params : { client_id: client.client_id, ...params });
   const response = await fetch(`${app.url}/oauth2/token`, { method: 'POST', headers: { ...basic, ...headers }, body });
@@ -84,17 +90,31 @@ export interface SignedIn {
 /** A person signed in to an application: browser session, grant and tokens. */
 export async function signedIn(
   app: TestApp,
-  options: { person?: Person; client?: SignedIn['client']; scope?: string; visitor?: Visitor; params?: Record<string, string> } = {},
+  options: {
+    person?: Person;
+    client?: SignedIn['client'];
+    scope?: string;
+    visitor?: Visitor;
+    params?: Record<string, string>;
+  } = {},
 ): Promise<SignedIn> {
   const person = options.person ?? (await somebody(app));
   const client = options.client ?? (await app.client());
   const visitor = options.visitor ?? createVisitor(app.url, { 'user-agent': FIREFOX });
-  const request = authorizationRequest(app, client.client_id, { scope: options.scope ?? 'openid profile email', ...options.params });
+  const request = authorizationRequest(app, client.client_id, {
+    scope: options.scope ?? 'openid profile email',
+    ...options.params,
+  });
   let page = await visitor.open(request.url);
   if (page.url.includes('/login/')) page = await signIn(visitor, page, person);
   const code = codeOf(page);
   if (!code) throw new Error(`no code at ${page.url}: ${page.html.slice(0, 1500)}`);
-  const answer = await token(app, client, { grant_type: 'authorization_code', code, redirect_uri: CALLBACK, code_verifier: request.verifier });
+  const answer = await token(app, client, {
+    grant_type: 'authorization_code',
+    code,
+    redirect_uri: CALLBACK,
+    code_verifier: request.verifier,
+  });
   if (answer.status !== 200) throw new Error(`the code was refused: ${JSON.stringify(answer.body)}`);
   return { visitor, person, client, tokens: answer.body };
 }

@@ -56,7 +56,11 @@ export async function startIssuer(t: TestContext, options: IssuerOptions = {}): 
   let printed = '';
 
   async function start(): Promise<void> {
-    const started = spawn(process.execPath, [launcher, 'serve'], { env, cwd: dataDir, stdio: ['ignore', 'pipe', 'pipe'] });
+    const started = spawn(process.execPath, [launcher, 'serve'], {
+      env,
+      cwd: dataDir,
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
     child = started;
     const ready = new Promise<void>((resolve, reject) => {
       const timer = setTimeout(() => reject(new Error(`the issuer did not start:\n${printed}`)), PATIENCE_MS);
@@ -104,7 +108,9 @@ export async function startIssuer(t: TestContext, options: IssuerOptions = {}): 
     stop,
     async mail(to) {
       for (let waited = 0; waited < 5000; waited += 50) {
-        const mails = (await (await fetch(`${url}/dev/mail.json`)).json()) as Array<Awaited<ReturnType<Issuer['mail']>>>;
+        const mails = (await (await fetch(`${url}/dev/mail.json`)).json()) as Array<
+          Awaited<ReturnType<Issuer['mail']>>
+        >;
         const found = mails.findLast((mail) => mail.to === to);
         if (found) return found;
         await new Promise((resolve) => setTimeout(resolve, 50));
@@ -112,7 +118,11 @@ export async function startIssuer(t: TestContext, options: IssuerOptions = {}): 
       throw new Error(`no mail to ${to} arrived`);
     },
     async createClient(metadata) {
-      const { redirect_uris: uris = [], client_name: name, ...rest } = metadata as { redirect_uris?: string[]; client_name?: string };
+      const {
+        redirect_uris: uris = [],
+        client_name: name,
+        ...rest
+      } = metadata as { redirect_uris?: string[]; client_name?: string };
       const settings = Object.entries(rest).flatMap(([key, value]) => ['--set', `${key}=${JSON.stringify(value)}`]);
       const named = name === undefined ? [] : ['--name', name];
       const redirects = uris.flatMap((uri) => ['--redirect-uri', uri]);

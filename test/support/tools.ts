@@ -10,7 +10,9 @@ const PACKAGES = [
 
 /** Installs with apt where it may, else says what to install and ends the run. */
 export function installTools(): void {
-  const missing = PACKAGES.filter(({ file }) => !file.some((path) => path !== '' && existsSync(path))).map(({ name }) => name);
+  const missing = PACKAGES.filter(({ file }) => !file.some((path) => path !== '' && existsSync(path))).map(
+    ({ name }) => name,
+  );
   if (missing.length > 0) install(missing);
   hydratePostgres();
 }

@@ -13,7 +13,8 @@ export interface Form {
 }
 
 const ENTITIES: Record<string, string> = { amp: '&', lt: '<', gt: '>', quot: '"', '#39': "'", '#34': '"' };
-const unescaped = (text: string) => text.replace(/&(amp|lt|gt|quot|#39|#34);/g, (_all, name: string) => ENTITIES[name] as string);
+const unescaped = (text: string) =>
+  text.replace(/&(amp|lt|gt|quot|#39|#34);/g, (_all, name: string) => ENTITIES[name] as string);
 const attribute = (tag: string, name: string) => {
   const found = new RegExp(`\\s${name}="([^"]*)"`).exec(tag);
   return found ? unescaped(found[1] as string) : undefined;
@@ -47,7 +48,9 @@ export function createVisitor(origin: string, headers: Record<string, string> = 
 
   function cookieHeader(url: URL): string {
     return [...cookies]
-      .filter(([, { path }]) => url.pathname === path || url.pathname.startsWith(path.endsWith('/') ? path : `${path}/`))
+      .filter(
+        ([, { path }]) => url.pathname === path || url.pathname.startsWith(path.endsWith('/') ? path : `${path}/`),
+      )
       .map(([key, { value }]) => `${key.split(' ')[0]}=${value}`)
       .join('; ');
   }
@@ -56,7 +59,11 @@ export function createVisitor(origin: string, headers: Record<string, string> = 
   async function request(target: string, init: RequestInit = {}): Promise<Response> {
     const url = new URL(target, origin);
     const own: Record<string, string> = url.origin === origin ? { cookie: cookieHeader(url) } : {};
-    const response = await fetch(url, { ...init, redirect: 'manual', headers: { ...headers, ...own, ...(init.headers as object) } });
+    const response = await fetch(url, {
+      ...init,
+      redirect: 'manual',
+      headers: { ...headers, ...own, ...(init.headers as object) },
+    });
     if (url.origin === origin) keep(response);
     return response;
   }
