@@ -9,7 +9,7 @@ import { table } from './printing.ts';
 import type { Flags, Running } from './running.ts';
 
 export function addClientCommands(program: Command, running: Running): void {
-  const clients = program.command('clients').description('applications that may sign people in');
+  const clients = program.command('clients').description('applications that may sign people in').helpCommand(false);
   addClientWriting(clients, running);
 
   clients

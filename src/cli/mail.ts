@@ -10,6 +10,7 @@ export function addMailCommands(program: Command, running: Running): void {
   program
     .command('mail')
     .description('the way to the mail server')
+    .helpCommand(false)
     .command('test')
     .description('send a mail and say what the server answered')
     .argument('<address>', 'where to send it')

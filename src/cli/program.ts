@@ -30,7 +30,7 @@ export function createProgram(options: ProgramOptions) {
       const command = buildCommand(options, (code) => {
         exitCode = code;
       });
-      await command.parseAsync(argv.length === 0 ? ['serve'] : [...argv], { from: 'user' });
+      await command.parseAsync(commandOf(argv), { from: 'user' });
       return exitCode;
     } catch (error) {
       if (!(error instanceof CommanderError)) return fail(failureOf(error, words));
@@ -43,6 +43,12 @@ export function createProgram(options: ProgramOptions) {
   return { run };
 }
 
+/** Nothing is `serve`, and `help …` is `… --help`. */
+function commandOf(argv: readonly string[]): string[] {
+  if (argv.length === 0) return ['serve'];
+  return argv[0] === 'help' ? [...argv.slice(1), '--help'] : [...argv];
+}
+
 /** The tree of commands. `ended` is told the exit code of a server that has stopped. */
 export function buildCommand(options: ProgramOptions, ended: (exitCode: number) => void = () => {}): Command {
   const program = new Command('latchkey');
@@ -50,6 +56,7 @@ export function buildCommand(options: ProgramOptions, ended: (exitCode: number) 
     .description('A self-hosted OAuth 2.0 and OpenID Connect provider.')
     .version(options.version, '-V, --version', 'print the version')
     .helpOption('-h, --help', 'show help')
+    .helpCommand(false)
     .exitOverride()
     .showSuggestionAfterError()
     .showHelpAfterError('Add --help to see what there is.')
@@ -63,7 +70,8 @@ export function buildCommand(options: ProgramOptions, ended: (exitCode: number) 
     .addHelpText(
       'after',
       `
-Every command has --help; those that print something have --json, which prints the objects of the API and, of a failure, a problem object.
+Every command has --help. Those that print something have --json, which prints the objects of the API and, of a
+failure, a problem object (RFC 9457).
 
 ${EXIT_CODES_HELP}
 

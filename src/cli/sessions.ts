@@ -10,7 +10,7 @@ import type { Flags, Running } from './running.ts';
 const WHO = 'id or e-mail address of the account';
 
 export function addSessionCommands(program: Command, running: Running): void {
-  const sessions = program.command('sessions').description('where people are signed in');
+  const sessions = program.command('sessions').description('where people are signed in').helpCommand(false);
 
   sessions
     .command('list')

@@ -11,7 +11,7 @@ import type { Answer, Flags, Running } from './running.ts';
 const WHO = 'id or e-mail address of the account';
 
 export function addUserCommands(program: Command, running: Running): void {
-  const users = program.command('users').description('people');
+  const users = program.command('users').description('people').helpCommand(false);
 
   users
     .command('create')
