@@ -69,7 +69,7 @@ const Branding = z.strictObject({
     .describe('A path, or an address under the issuer.'),
   accent: z
     .string()
-    .regex(/^#[0-9a-f]{6}$/i, 'is not a colour like #0b6e4f')
+    .regex(/^#[0-9A-Fa-f]{6}$/, 'is not a colour like #0b6e4f')
     .optional()
     .describe('Colour of buttons and links.'),
   links: z

@@ -21,7 +21,7 @@ export function parseSource(file: string, text: string) {
   if (invalid.length > 0) throw new ConfigError(invalid);
   const where = (path: Path) => `${at(offsetOf(document, path))} ${pathText(path)}`.trimEnd();
   return {
-    value: valueOf(document, file),
+    value: expanded(document, file),
     where,
     /** In the order of the file. */
     faults: (issues: z.core.$ZodIssue[]): Fault[] =>
@@ -35,7 +35,7 @@ export function parseSource(file: string, text: string) {
   };
 }
 
-function valueOf(document: Document, file: string): unknown {
+function expanded(document: Document, file: string): unknown {
   try {
     return document.toJS() ?? {};
   } catch (error) {

@@ -100,7 +100,7 @@ export const GROUPS = {
       description: 'Sender of our mail.',
       expected: 'a mail address, with or without a name',
       example: 'Acme <no-reply@example.com>',
-      otherwise: 'Latchkey <no-reply@HOST>, with the host of the issuer',
+      otherwise: "Latchkey, no-reply at the issuer's host",
     }),
     LATCHKEY_MAIL_CODE_MINUTES: count('10', 1, 10, 'Minutes in which a mailed code can be used.'),
     LATCHKEY_MAIL_CODE_ATTEMPTS: count('5', 1, 10, 'Wrong tries after which a mailed code is dead.'),
