@@ -32,7 +32,9 @@ export const SessionAnswer = z
     kind: z.enum(['browser', 'app']).meta({
       description: 'An application with refresh tokens is an entry of its own, which outlives the browser session.',
     }),
-    current: z.boolean().meta({ description: 'The session that this very request belongs to.' }),
+    current: z
+      .boolean()
+      .meta({ description: 'The entry that this very request belongs to; it stays when all others are ended.' }),
     created_at: instant,
     last_seen_at: instant,
     expires_at: instant,

@@ -73,7 +73,7 @@ export const OPERATIONS: Operation[] = [
     tag: 'Account',
     summary: 'Change the password',
     description:
-      'Ends every session but the one that asks and the applications signed in from it. A mail tells the person. A wrong current password is `invalid_request` with `password_wrong`.',
+      'Ends every session but the current one, as “end all other sessions” does. A mail tells the person. A wrong current password is `invalid_request` with `password_wrong`.',
     scope: 'account:write',
     body: {
       schema: PasswordChange,
@@ -101,7 +101,7 @@ export const OPERATIONS: Operation[] = [
     tag: 'Sessions',
     summary: 'End all other sessions',
     description:
-      'Keeps the browser session of the request with the applications signed in from it. For a bearer token that is the session from which its application was signed in.',
+      'Keeps the entry that the list marks as current: the browser session with the applications signed in from it or, for a bearer token of an application with refresh tokens, that application alone.',
     scope: 'account:write',
     query: ExceptQuery,
     answer: { description: 'Every other session has ended, and its tokens with it.' },
