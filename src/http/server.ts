@@ -62,7 +62,7 @@ export function createServer(listener: Listener, limits: Partial<ServerLimits> =
       if (server.listening && drainMs > 0) await pause(drainMs);
       const closed = close(server);
       traffic.closeSilent();
-      await Promise.race([closed, pause(graceMs)]);
+      await atMost(graceMs, closed);
       const cut = traffic.inFlight();
       server.closeAllConnections();
       await closed;
@@ -147,4 +147,14 @@ function pause(ms: number): Promise<void> {
   return new Promise((resolve) => {
     setTimeout(resolve, ms);
   });
+}
+
+/** Waits for `promise`, but no longer than `ms`; leaves no timer behind that would keep the process. */
+async function atMost(ms: number, promise: Promise<void>): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<void>((resolve) => {
+    timer = setTimeout(resolve, ms);
+  });
+  await Promise.race([promise, late]);
+  clearTimeout(timer);
 }
