@@ -68,7 +68,9 @@ for (const { folder, prefix, cookie, jwt, salt } of EXAMPLES) {
     const session = await (await page.request.get(`${app}/api/auth/session`)).text();
     assert.doesNotMatch(session, /token/i, 'scripts in the browser get no token');
 
+    const refreshes = () => issuer.output().split('"/oauth2/token"').length;
     const first = await stored();
+    const asked = refreshes();
     assert.equal(first.email, person.email);
     await sleep(ACCESS_TOKEN_SECONDS * 1000); // two processes' clocks: the short life is real
     await page.reload();
@@ -77,6 +79,7 @@ for (const { folder, prefix, cookie, jwt, salt } of EXAMPLES) {
     const second = await stored();
     assert.notEqual(second.accessToken, first.accessToken, 'the new tokens are in the cookie');
     assert.ok(second.expiresAt > first.expiresAt);
+    assert.equal(refreshes(), asked + 1, 'one refresh for one page view');
 
     await endOtherSessions(await browser.page(t), issuer.url, person);
     await page.reload();
