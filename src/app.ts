@@ -77,6 +77,7 @@ export async function createApp(services: Services, { draining }: { draining(): 
     },
     interactionUrl: (ctx, interaction) => flows.begin(ctx as never, interaction),
     pages: protocolPages.pages,
+    fetch: services.outbound,
   });
   const headers = securityHeaders({ https, hstsSubdomains: settings.hstsSubdomains });
   provider.use(headers as never);
@@ -92,10 +93,12 @@ export async function createApp(services: Services, { draining }: { draining(): 
     log.error({ err: error, request_id: requestContext(ctx.req).id }, 'the protocol core failed'),
   );
 
+  provider.on('error' as never, unforeseen as never);
+
   // The pages and the API
   const app = new Koa({ proxy: true });
   app.keys = cookieKeys as never;
-  app.silent = true;
+  app.on('error', unforeseen);
   const router = new Router();
   const originOf = (ctx: Context) => {
     const { ip, userAgent } = visitorOf(ctx.req);
@@ -146,6 +149,12 @@ export async function createApp(services: Services, { draining }: { draining(): 
     observe: requestLog({ log, quietPaths: HEALTH_PATHS }),
     next: (req, res) => void (isProtocol(req.url ?? '') ? protocol(req, res) : ours(req, res)),
   });
+
+  /** What no layer caught. Aborted connections are the client's business. */
+  function unforeseen(error: Error & { code?: string }, ctx?: Context): void {
+    if (error.code === 'ECONNRESET' || error.code === 'EPIPE' || error.code === 'ERR_STREAM_PREMATURE_CLOSE') return;
+    log.error({ err: error, request_id: ctx && requestContext(ctx.req).id }, 'a request failed');
+  }
 
   function scopeWords(locale: string, scope: string) {
     const key = `scope.${scope}.description`;

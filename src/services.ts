@@ -19,6 +19,7 @@ import { connect, type DatabaseTarget } from './db/connect.ts';
 import { pendingMigrations } from './db/migrate.ts';
 import { createAssets } from './http/assets.ts';
 import { createI18n, type Locale, readCatalogues } from './http/i18n.ts';
+import { createOutbound } from './http/outbound.ts';
 import { createRenderer } from './http/render.ts';
 import { createOutbox } from './jobs/outbox.ts';
 import { createOutboxStore } from './jobs/store.ts';
@@ -86,6 +87,9 @@ export async function openServices({ settings, file, log }: ServicesOptions) {
       log.warn({ job, err: error }, job.dead ? 'a delivery failed for good' : 'a delivery failed and will be repeated'),
   });
 
+  // In development the applications run on this machine, too.
+  const neighbours = settings.development ? ['localhost', '127.0.0.0/8', '::1/128'] : [];
+  const outbound = createOutbound({ allow: [...settings.outboundAllow, ...neighbours] });
   const resources = createResources(file.resources);
   const keys = createKeyStore({ db, keyring });
   const validate = clientValidator({ issuer, resources, keys: () => loadSigningKeys(keys) });
@@ -138,6 +142,7 @@ export async function openServices({ settings, file, log }: ServicesOptions) {
     mailbox,
     mailer,
     outbox,
+    outbound,
     resources,
     clients,
     consents,
@@ -156,6 +161,7 @@ export async function openServices({ settings, file, log }: ServicesOptions) {
     async close(): Promise<void> {
       await outbox.stop();
       await mailer.close();
+      await outbound.close();
       await artifacts.close();
       await db.close();
     },

@@ -360,3 +360,28 @@ test('a page opened without a sign-in under way says so and offers a way on', as
   const gone = await createVisitor(app.url).open('/login/unknown');
   assert.equal(gone.status, 410);
 });
+
+test('an error before any redirect is a page that tells the developer which parameter is wrong', async (t) => {
+  const app = await startApp(t);
+  const browser = createVisitor(app.url, { accept: 'text/html', 'sec-fetch-dest': 'document', 'sec-fetch-mode': 'navigate' });
+  const unknown = await browser.open('/oauth2/authorize?client_id=x');
+  assert.equal(unknown.status, 400);
+  assert.match(unknown.html, /client_id/);
+  const client = await app.client();
+  const redirect = await browser.open(authorizationRequest(app, client.client_id, { redirect_uri: 'https://other.example/cb' }).url);
+  assert.equal(redirect.status, 400);
+  assert.match(redirect.html, /other\.example/);
+});
+
+test('after a redirect to a custom scheme the tab shows the way back to the app', async (t) => {
+  const app = await startApp(t);
+  const uri = 'com.example.garden:/callback';
+  const native = await app.client({ application_type: 'native', token_endpoint_auth_method: 'none', redirect_uris: [uri] });
+  const browser = createVisitor(app.url, { 'sec-fetch-dest': 'document' });
+  const login = await browser.open(authorizationRequest(app, native.client_id, { redirect_uri: uri }).url);
+  const { email, password } = await somebody(app);
+  const page = await browser.submit(login, { email, password }, '^/login/[^/]+$');
+  assert.equal(page.status, 200);
+  assert.match(String(page.headers.get('refresh')), /^0; url=com\.example\.garden:\/callback\?code=/);
+  assert.match(page.html, /href="com\.example\.garden:\/callback\?code=/);
+});

@@ -103,9 +103,8 @@ export function createProtocolPages({ renderer, i18n, development }: ProtocolPag
 
     /** A redirect to a private-use scheme leaves the tab on a spent page: show one that says where things went. */
     backToApp(ctx: KoaContextWithOIDC): void {
-      const location = ctx.response.get('location');
-      const opensApp = location !== '' && !/^https?:|^\//i.test(location);
-      if (!opensApp || ctx.get('sec-fetch-dest') !== 'document') return;
+      const location = ctx.response.get('location') as string | undefined;
+      if (!location || /^https?:|^\//i.test(location) || ctx.get('sec-fetch-dest') !== 'document') return;
       ctx.remove('location');
       ctx.status = 200;
       ctx.set('Refresh', `0; url=${location}`);
