@@ -12,6 +12,7 @@ import { type CallerOptions, createCaller } from './caller.ts';
 import { mountOpenApi } from './docs-routes.ts';
 import { createOpenApi, type OpenApi } from './openapi.ts';
 import { type AccountApiDeps, mountAccountApi } from './routes.ts';
+import { createExplain } from './words.ts';
 
 export interface AccountApiOptions extends Omit<AccountApiDeps, 'caller'> {
   issuer: string;
@@ -45,13 +46,8 @@ export function createAccountApi(options: AccountApiOptions): AccountApi {
   mountAccountApi(router, { ...options, caller });
   mountOpenApi(router, document);
 
-  /** The catalogue's English words; a code without any is spelt out by `problems`. */
-  const explain: ProblemOptions['explain'] = ({ code, values }) => {
-    const key = `error.${code}`;
-    return i18n.has('en', key) ? i18n.t('en', key, values) : `${code.replaceAll('_', ' ')}.`;
-  };
   const layers: Middleware[] = [
-    problems({ log: options.log, explain }),
+    problems({ log: options.log, explain: createExplain(i18n) }),
     apiCors({ allowed: clients.originAllowed }),
     noStore,
     router.routes() as Middleware,

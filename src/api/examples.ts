@@ -76,7 +76,11 @@ export const MEANINGS: Partial<Record<ErrorCode, string>> = {
 };
 
 const FAULTS: Partial<Record<ErrorCode, { field: string; code: string; detail: string }>> = {
-  invalid_request: { field: 'locale', code: 'invalid_locale', detail: 'This is not a language tag.' },
+  invalid_request: {
+    field: 'locale',
+    code: 'invalid_locale',
+    detail: 'It must be a language tag of BCP 47, such as en or fr-CA.',
+  },
   weak_password: { field: 'new_password', code: 'password_common', detail: 'This password is too common.' },
 };
 

@@ -8,6 +8,12 @@ import { type SignedIn, signedIn } from './flow.ts';
 
 export const SCOPE = 'openid profile email account:read account:write';
 
+/** A well-formed request of each operation; ids name nothing. */
+export const CALLS = OPERATIONS.map(({ method, path, scope, id }) => ({
+  line: `${method.toUpperCase()} ${path.replace(/\{[a-z_]+\}/, 'nothing')}${id === 'endOtherSessions' ? '?except=current' : ''}`,
+  scope,
+}));
+
 export interface Answer {
   status: number;
   headers: Headers;
