@@ -47,6 +47,7 @@ const SETTINGS = {
   LATCHKEY_ARGON2_MEMORY_KIB: '1024',
   LATCHKEY_ARGON2_PASSES: '1',
   LATCHKEY_ISSUER: 'http://localhost:3999',
+  LATCHKEY_PORT: '3999',
 };
 
 export function commandLine(
