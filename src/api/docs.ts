@@ -88,7 +88,8 @@ function responseOf(status: string, { description, content }: Described['respons
     status,
     description: plainWords(words.join(' ')),
     codes: samples.map(([code]) => code),
-    example: sample === undefined ? null : pretty(sample),
+    // All other refusals look alike.
+    example: sample === undefined || Number(status) > 400 ? null : pretty(sample),
   };
 }
 
