@@ -81,21 +81,21 @@ async function readBytes(req: IncomingMessage): Promise<Buffer> {
   const chunks: Buffer[] = [];
   let length = 0;
   try {
-    if (Number(req.headers['content-length'] ?? 0) > MAX_BODY) throw tooLarge(req);
+    if (Number(req.headers['content-length'] ?? 0) > MAX_BODY) throw tooLarge();
     for await (const chunk of req.iterator({ destroyOnReturn: false })) {
       length += (chunk as Buffer).length;
-      if (length > MAX_BODY) throw tooLarge(req);
+      if (length > MAX_BODY) throw tooLarge();
       chunks.push(chunk as Buffer);
     }
   } catch (error) {
+    req.resume();
     if (error instanceof AppError) throw error;
     throw new AppError('invalid_request', { message: 'The request ended before its body was complete.', cause: error });
   }
   return Buffer.concat(chunks, length);
 }
 
-function tooLarge(req: IncomingMessage): AppError {
-  req.resume();
+function tooLarge(): AppError {
   return new AppError('body_too_large', {
     message: `The body is longer than ${MAX_BODY} bytes, the most that is read.`,
   });
