@@ -9,23 +9,33 @@ export const ACCENT = '#0b6b5d';
 
 type Rgb = readonly [number, number, number];
 
-/** CSS custom properties for one accent colour (#rrggbb), for light and dark. @throws Error for another form */
-export function accentCss(accent: string): string {
+export type Theme = keyof typeof SURFACES;
+
+/** The colours of one theme, as CSS custom properties. @throws Error when the accent is not of the form #rrggbb */
+export function accentColours(accent: string, theme: Theme): Record<string, string> {
   const base = parse(accent);
   const onAccent = parse(textOn(accent));
-  const strong = mix(base, hex(onAccent) === '#ffffff' ? BLACK : WHITE, 0.14);
-  const theme = (surfaces: readonly string[], towards: Rgb): string =>
-    [
-      `--accent:${hex(base)}`,
-      `--on-accent:${hex(onAccent)}`,
-      `--accent-strong:${hex(strong)}`,
-      `--accent-ink:${hex(readable(base, surfaces.map(parse), towards, 5))}`,
-      `--accent-edge:${hex(readable(base, surfaces.map(parse), towards, 3))}`,
-    ].join(';');
-  return (
-    `:root{${theme(SURFACES.light, BLACK)}}` +
-    `@media (prefers-color-scheme:dark){:root{${theme(SURFACES.dark, WHITE)}}}`
-  );
+  const towards = theme === 'light' ? BLACK : WHITE;
+  const surfaces = SURFACES[theme].map(parse);
+  const edge = readable(base, surfaces, towards, 3);
+  const wash = mix(surfaces[0]!, edge, theme === 'light' ? 0.1 : 0.2);
+  return {
+    '--accent': hex(base),
+    '--on-accent': hex(onAccent),
+    '--accent-strong': hex(mix(base, textOn(accent) === '#ffffff' ? BLACK : WHITE, 0.14)),
+    '--accent-ink': hex(readable(base, [...surfaces, wash], towards, 5)),
+    '--accent-edge': hex(edge),
+    '--accent-wash': hex(wash),
+  };
+}
+
+/** The style of a brand's accent, for light and dark; needs no escaping in HTML. */
+export function accentCss(accent: string): string {
+  const rule = (theme: Theme): string => {
+    const colours = Object.entries(accentColours(accent, theme));
+    return `:root{${colours.map(([name, value]) => `${name}:${value}`).join(';')}}`;
+  };
+  return `${rule('light')}@media (prefers-color-scheme:dark){${rule('dark')}}`;
 }
 
 /** Black or white, whichever reads better on a colour (#rrggbb); that is never less than 4.5 to 1. */

@@ -49,9 +49,9 @@ export function createAssets(dir: string): Assets {
     const current = ctx.path === asset.url;
     ctx.set('Cache-Control', current ? 'public, max-age=31536000, immutable' : 'no-cache');
     ctx.vary('Accept-Encoding');
-    const accepted = ctx.acceptsEncodings([...asset.bodies.keys()]);
-    const coding = (accepted || 'identity') as 'br' | 'gzip' | 'identity';
-    const body = asset.bodies.get(coding) ?? asset.bodies.get('identity')!;
+    // Browsers name gzip before br and like both the same: the order is ours.
+    const coding = [...asset.bodies.keys()].find((one) => ctx.acceptsEncodings(one)) ?? 'identity';
+    const body = asset.bodies.get(coding)!;
     ctx.status = 200;
     ctx.set('ETag', body.etag);
     ctx.set('X-Content-Type-Options', 'nosniff');

@@ -45,7 +45,8 @@ export function createTemplates(dir: string, { toolNames }: { toolNames: readonl
     for (const key of template.may) locals[key] = given[key] ?? null;
     locals['include'] = ((part, partData = {}) => {
       if (part === 'body' && body !== undefined) return body;
-      return render(part, partData, tools, body);
+      // The line break at the end of a part is its file's, not its text's.
+      return render(part, partData, tools, body).trimEnd();
     }) satisfies Include;
     return template.run(locals);
   }

@@ -1,0 +1,126 @@
+/** The account area, as its routes give the data. */
+import { account, ago, csrf, fault, longAccount, type Sample } from './people.ts';
+
+const area = {
+  account,
+  csrf,
+  notice: null,
+  errors: [],
+  signOutAction: '/account/sign-out',
+  passwordChangedAt: ago(60 * 24 * 40),
+};
+const overview = {
+  ...area,
+  nav: 'overview',
+  values: {
+    name: 'Ada Lovelace',
+    given_name: 'Ada',
+    family_name: 'Lovelace',
+    preferred_username: '',
+    locale: 'en',
+    zoneinfo: 'Europe/London',
+  },
+  action: '/account',
+  sessionsCount: 3,
+  appsCount: 1,
+};
+const session = {
+  kind: 'browser',
+  current: false,
+  createdAt: ago(60 * 24 * 3),
+  lastSeenAt: ago(90),
+  expiresAt: ago(-60 * 24 * 11),
+  ip: '192.0.2.41',
+  device: { name: 'Firefox on Linux', browser: 'Firefox', os: 'Linux' },
+  apps: [],
+};
+const sessions = {
+  ...area,
+  nav: 'sessions',
+  sessions: [
+    {
+      ...session,
+      id: 's1',
+      current: true,
+      lastSeenAt: ago(0),
+      endAction: '/account/sessions/s1/end',
+      apps: [
+        { clientId: 'notes', name: 'Acme Notes' },
+        { clientId: 'time', name: 'Timesheets' },
+      ],
+    },
+    {
+      ...session,
+      id: 's2',
+      ip: '2001:db8:85a3:8d3:1319:8a2e:370:7348',
+      device: { name: 'Safari on iPhone', browser: 'Safari', os: 'iOS' },
+      endAction: '/account/sessions/s2/end',
+    },
+    {
+      ...session,
+      id: 's3',
+      kind: 'app',
+      lastSeenAt: ago(60 * 24 * 2),
+      device: { name: 'Electron on Windows', browser: 'Electron', os: 'Windows' },
+      apps: [{ clientId: 'desk', name: 'Acme Desktop' }],
+      endAction: '/account/sessions/s3/end',
+    },
+  ],
+  endOthersAction: '/account/sessions/end-others',
+};
+const apps = {
+  ...area,
+  nav: 'apps',
+  apps: [
+    {
+      clientId: 'notes',
+      name: 'Acme Notes',
+      uri: 'https://acme.example',
+      scopes: ['See your profile', 'See your email address'],
+      grantedAt: ago(60 * 24 * 90),
+      lastUsedAt: ago(60 * 26),
+      removeAction: '/account/apps/notes/remove',
+    },
+    {
+      clientId: 'time',
+      name: 'Timesheets',
+      uri: null,
+      scopes: ['Read your account'],
+      grantedAt: ago(60 * 24 * 9),
+      lastUsedAt: null,
+      removeAction: '/account/apps/time/remove',
+    },
+  ],
+};
+const security = { ...area, nav: 'security', action: '/account/security', minLength: 12 };
+
+export const ACCOUNT: Sample[] = [
+  { id: 'account', template: 'account/overview', data: overview },
+  {
+    id: 'account-faulty',
+    template: 'account/overview',
+    data: {
+      ...overview,
+      account: { ...longAccount, emailVerified: false },
+      values: { ...overview.values, name: '', locale: 'de', zoneinfo: 'Mars/Olympus' },
+      errors: [fault('name', 'name_missing'), fault('zoneinfo', 'invalid')],
+    },
+  },
+  { id: 'sessions', template: 'account/sessions', data: sessions },
+  {
+    id: 'sessions-one',
+    template: 'account/sessions',
+    data: { ...sessions, sessions: sessions.sessions.slice(0, 1), endOthersAction: null, notice: 'others-ended' },
+  },
+  { id: 'apps', template: 'account/apps', data: apps },
+  { id: 'apps-none', template: 'account/apps', data: { ...apps, apps: [], notice: 'app-removed' } },
+  { id: 'security', template: 'account/security', data: security },
+  {
+    id: 'security-faulty',
+    template: 'account/security',
+    data: {
+      ...security,
+      errors: [fault('current_password', 'password_wrong'), fault('new_password', 'password_contains_identity')],
+    },
+  },
+];

@@ -1,0 +1,154 @@
+/** Sign-in and its neighbours, as their routes give the data. */
+import { account, client, csrf, fault, longAccount, longClient, type Sample } from './people.ts';
+
+const flow = { csrf, client, errors: [], notice: null };
+const signIn = {
+  ...flow,
+  action: '/login/f1',
+  email: '',
+  registerUrl: '/register/f1',
+  forgotUrl: '/forgot/f1',
+  cancelAction: '/login/f1/cancel',
+};
+const register = {
+  ...flow,
+  action: '/register/f1',
+  values: { email: '', name: '' },
+  minLength: 12,
+  maxLength: 256,
+  loginUrl: '/login/f1',
+};
+const verify = {
+  ...flow,
+  action: '/verify/f1',
+  resendAction: '/verify/f1/resend',
+  email: account.email,
+  minutes: 10,
+  restartUrl: '/register/f1',
+};
+const reset = {
+  ...flow,
+  action: '/reset/f1',
+  resendAction: '/reset/f1/resend',
+  email: account.email,
+  minutes: 10,
+  minLength: 12,
+  loginUrl: '/login/f1',
+};
+const consent = {
+  ...flow,
+  action: '/consent/f1',
+  account,
+  items: [
+    { title: 'See your profile', description: 'Your name, username, picture, language and time zone.' },
+    { title: 'See your email address', description: 'And whether it has been confirmed.' },
+  ],
+  resources: [
+    { name: 'Invoices', items: [{ title: 'Read your invoices', description: 'All of them, with their attachments.' }] },
+  ],
+  offline: true,
+  untrusted: false,
+  redirectTo: 'acme.example',
+};
+export const LOGIN: Sample[] = [
+  { id: 'sign-in', template: 'login/sign-in', data: signIn },
+  {
+    id: 'sign-in-plain',
+    template: 'login/sign-in',
+    data: { ...signIn, client: null, cancelAction: null, notice: 'password-changed' },
+  },
+  {
+    id: 'sign-in-faulty',
+    template: 'login/sign-in',
+    data: { ...signIn, email: account.email, errors: [fault('', 'credentials')] },
+  },
+  {
+    id: 'sign-in-long',
+    template: 'login/sign-in',
+    data: {
+      ...signIn,
+      client: longClient,
+      email: longAccount.email,
+      errors: [fault('email', 'email_invalid'), fault('password', 'required')],
+    },
+  },
+  { id: 'register', template: 'login/register', data: register },
+  {
+    id: 'register-faulty',
+    template: 'login/register',
+    data: {
+      ...register,
+      client: null,
+      values: { email: 'ada@', name: '' },
+      errors: [fault('name', 'name_missing'), fault('email', 'email_invalid'), fault('password', 'password_common')],
+    },
+  },
+  { id: 'verify', template: 'login/verify', data: { ...verify, notice: 'sent' } },
+  {
+    id: 'verify-faulty',
+    template: 'login/verify',
+    data: { ...verify, email: longAccount.email, errors: [fault('code', 'code_wrong', { left: 3 })], notice: 'resent' },
+  },
+  { id: 'forgot', template: 'login/forgot', data: { ...flow, action: '/forgot/f1', email: '', loginUrl: '/login/f1' } },
+  { id: 'reset', template: 'login/reset', data: reset },
+  {
+    id: 'reset-faulty',
+    template: 'login/reset',
+    data: { ...reset, errors: [fault('code', 'code_expired'), fault('password', 'password_too_short', { min: 12 })] },
+  },
+  {
+    id: 'invitation',
+    template: 'login/invitation',
+    data: { action: '/invitation/i1', csrf, email: account.email, errors: [], minLength: 12, name: account.name },
+  },
+  { id: 'consent', template: 'login/consent', data: consent },
+  {
+    id: 'consent-untrusted',
+    template: 'login/consent',
+    data: {
+      ...consent,
+      client: longClient,
+      account: longAccount,
+      resources: [],
+      untrusted: true,
+      redirectTo: 'com.example.acme',
+    },
+  },
+  {
+    id: 'continue',
+    template: 'login/continue',
+    data: { ...flow, action: '/consent/f1', account, redirectTo: '127.0.0.1:41234' },
+  },
+  {
+    id: 'continue-long',
+    template: 'login/continue',
+    data: { ...flow, client: longClient, action: '/consent/f1', account: longAccount, redirectTo: '127.0.0.1:41234' },
+  },
+  {
+    id: 'confirm-account',
+    template: 'login/confirm-account',
+    data: { action: '/login/f1/account', csrf, account, requested: 'grace.hopper@example.org' },
+  },
+  { id: 'no-interaction', template: 'login/no-interaction', data: { loginUrl: '/account' } },
+  {
+    id: 'registration-invite',
+    template: 'login/registration-closed',
+    data: { client, loginUrl: '/login/f1', mode: 'invite' },
+  },
+  {
+    id: 'registration-closed',
+    template: 'login/registration-closed',
+    data: { client: null, loginUrl: '/login', mode: 'closed' },
+  },
+  {
+    id: 'sign-out',
+    template: 'login/sign-out',
+    data: { action: '/oauth2/logout/confirm', csrfFields: [{ name: 'xsrf', value: 'x1' }], client, account },
+  },
+  { id: 'signed-out', template: 'login/signed-out', data: { client, loginUrl: '/account' } },
+  {
+    id: 'back-to-app',
+    template: 'login/back-to-app',
+    data: { client: { ...client, name: 'Acme Desktop' }, href: 'com.example.acme:/callback?code=x&state=y' },
+  },
+];

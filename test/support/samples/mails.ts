@@ -1,0 +1,24 @@
+/** Mails, as the features enqueue their data. */
+import type { Sample } from './people.ts';
+
+export const MAILS: Sample[] = [
+  { id: 'verify', template: 'verify', data: { code: '481516', minutes: 10, name: 'Ada Lovelace', link: null } },
+  {
+    id: 'verify-link',
+    template: 'verify',
+    data: { code: '481516', minutes: 10, name: null, link: 'http://localhost:3000/verify/f1?k=1' },
+  },
+  { id: 'exists', template: 'exists', data: {} },
+  { id: 'reset', template: 'reset', data: { code: '481516', minutes: 10 } },
+  {
+    id: 'password-changed',
+    template: 'password-changed',
+    data: { when: '2026-11-23T20:15:00.000Z', ip: '192.0.2.41', device: 'Firefox on Linux' },
+  },
+  {
+    id: 'invitation',
+    template: 'invitation',
+    data: { link: 'http://localhost:3000/invitation/a1.b2', inviter: 'Grace Hopper', days: 7 },
+  },
+  { id: 'test', template: 'test', data: {} },
+];
