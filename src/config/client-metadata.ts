@@ -90,6 +90,12 @@ export const clientMembers = {
   dpop_bound_access_tokens: z.boolean().optional().describe('Whether tokens are always bound to a key (RFC 9449).'),
   first_party: z.boolean().default(false).describe("The operator's own application: nobody is asked for consent."),
   require_pkce: z.boolean().default(true).describe('False only for a confidential client that sends none.'),
+  refresh_replay_window: z
+    .int()
+    .min(0)
+    .max(300)
+    .optional()
+    .describe('Seconds in which a spent refresh token gets the same answer again: 60 (public clients 10), 0 for never.'),
   refresh_token_idle_ttl: timeSpan('1s', '365d').optional().describe('Refresh tokens end when unused for this long.'),
   refresh_token_absolute_ttl: timeSpan('1s', '365d').optional().describe('Chains of refresh tokens end after this.'),
 };
