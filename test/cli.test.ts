@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { PassThrough } from 'node:stream';
+import { PassThrough, Writable } from 'node:stream';
 import { type TestContext, test } from 'node:test';
 import type { Command } from 'commander';
 import { facts, json, safe, table } from '../src/cli/printing.ts';
@@ -250,18 +250,34 @@ test('a question takes an answer, and the end of input or Ctrl-C is none', async
     else stdin.write(typed);
     return [await answer, shown()];
   };
-  assert.equal((await ask('yes\n'))[0], 'yes');
+  const [answer, question] = await ask('yes\n');
+  assert.equal(answer, 'yes');
+  assert.match(question ?? '', /Sure\? /);
   assert.equal((await ask(null))[0], '');
   assert.equal((await ask('ye\u0003'))[0], '');
+  assert.equal((await ask('\u0004'))[0], '');
   const [password, shown] = await ask('hunter2\n', true);
   assert.deepEqual([password, shown], ['hunter2', 'Sure? \n']);
 });
 
-test('without a person nobody is asked, and a reader that goes away is no failure', () => {
-  const { terminal, stdout } = person(undefined, false);
+test('without a person nobody is asked', () => {
+  const { terminal } = person(undefined, false);
   assert.deepEqual([terminal.ask, terminal.askSecret], [undefined, undefined]);
-  assert.doesNotThrow(() => stdout.emit('error', Object.assign(new Error('gone'), { code: 'EPIPE' })));
-  assert.throws(() => stdout.emit('error', Object.assign(new Error('full'), { code: 'ENOSPC' })), /full/);
+});
+
+test('an answer that can not be written is a failure, a reader that went away is none', async (t) => {
+  for (const [code, exit] of [
+    ['ENOSPC', 69],
+    ['EPIPE', 0],
+  ] as const) {
+    const { stdin, stderr } = person(t);
+    const write = (_chunk: unknown, _encoding: unknown, done: (error: Error) => void) => {
+      done(Object.assign(new Error(code), { code }));
+    };
+    const terminal = createTerminal({ stdin, stderr, stdout: new Writable({ write }) } as never);
+    assert.equal((await commandLine(t, {}, terminal).run(['users', 'list'])).code, exit);
+    assert.equal(/could not be written.*ENOSPC/.test(String(stderr.read())), exit !== 0);
+  }
 });
 
 function person(t?: TestContext, isTTY = true) {
@@ -270,5 +286,5 @@ function person(t?: TestContext, isTTY = true) {
   Object.assign(stdin, { isTTY, setRawMode: () => stdin });
   Object.assign(stderr, { isTTY });
   const terminal = createTerminal({ stdin, stdout, stderr } as never);
-  return { terminal, stdin, stdout, shown: () => String(stderr.read() ?? '') };
+  return { terminal, stdin, stderr, shown: () => String(stderr.read() ?? '') };
 }

@@ -5,7 +5,7 @@
 import { Command, CommanderError } from 'commander';
 import { addClientCommands } from './clients.ts';
 import { EXIT, EXIT_CODES_HELP } from './exit-code.ts';
-import { type Failure, failureOf, usageFailure } from './failure.ts';
+import { type Failure, failureOf, Unavailable, usageFailure } from './failure.ts';
 import { addInstanceCommands } from './instance.ts';
 import { addMailCommands } from './mail.ts';
 import { json, safe, safeLines } from './printing.ts';
@@ -31,6 +31,9 @@ export function createProgram(options: ProgramOptions) {
         exitCode = code;
       });
       await command.parseAsync(commandOf(argv), { from: 'user' });
+      await options.flush?.().catch((error: Error) => {
+        throw new Unavailable(`The answer could not be written to the standard output: ${error.message}.`);
+      });
       return exitCode;
     } catch (error) {
       if (!(error instanceof CommanderError)) return fail(failureOf(error, words));

@@ -27,6 +27,8 @@ export interface Services {
 export interface Terminal {
   out(text: string): void;
   err(text: string): void;
+  /** Resolves when all that went to `out` is written, and rejects when it can't be. */
+  flush?: (() => Promise<void>) | undefined;
   /** Width in columns; unset where nobody looks. */
   columns?: number | undefined;
   /** Asks the person; the empty string when there is no answer. Unset where there is nobody to ask. */

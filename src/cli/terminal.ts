@@ -11,40 +11,52 @@ export interface Streams {
 }
 
 export function createTerminal({ stdin, stdout, stderr }: Streams): Terminal {
-  // Whoever read our output has seen enough (`… | head`).
-  stdout.on('error', (error: NodeJS.ErrnoException) => {
-    if (error.code !== 'EPIPE') throw error;
-  });
-  const somebody = stdin.isTTY && stderr.isTTY;
+  const writing: Array<Promise<void>> = [];
+  // Told by `flush`, to whoever waits for the answer to be out.
+  stdout.on('error', () => {});
 
-  /** The question goes to stderr: stdout is the answer of the command. */
-  async function ask(question: string, output: NodeJS.WritableStream): Promise<string> {
-    stderr.write(question);
+  /** The question goes to stderr: stdout is the answer of the command. Nothing shows what is typed after `secretly`. */
+  async function ask(question: string, secretly = false): Promise<string> {
+    const output = secretly ? new Writable({ write: (_chunk, _encoding, done) => done() }) : stderr;
     const lines = createInterface({ input: stdin, output, terminal: true });
-    const closed = new Promise<string>((resolve) => lines.once('close', () => resolve('')));
+    const closed = new Promise<undefined>((resolve) => lines.once('close', () => resolve(undefined)));
     try {
-      return await Promise.race([lines.question(''), closed]);
+      const typed = lines.question(question);
+      // Only now, because before it the terminal itself would show what is typed.
+      if (secretly) stderr.write(question);
+      const answer = await Promise.race([typed, closed]);
+      if (secretly || answer === undefined) stderr.write('\n');
+      return answer ?? '';
     } catch (error) {
       // Ctrl-C at the question is an answer: no.
-      if ((error as Error).name === 'AbortError') return '';
-      throw error;
+      if ((error as Error).name !== 'AbortError') throw error;
+      stderr.write('\n');
+      return '';
     } finally {
       lines.close();
     }
   }
 
+  const somebody = stdin.isTTY && stderr.isTTY;
   return {
-    out: (words) => stdout.write(words),
-    err: (words) => stderr.write(words),
+    out: (words) => void writing.push(written(stdout, words)),
+    err: (words) => void stderr.write(words),
+    flush: async () => void (await Promise.all(writing)),
     columns: stdout.columns,
-    ask: somebody ? (question) => ask(question, stderr) : undefined,
-    askSecret: somebody
-      ? async (question) => {
-          const answer = await ask(question, new Writable({ write: (_chunk, _encoding, done) => done() }));
-          stderr.write('\n');
-          return answer;
-        }
-      : undefined,
+    ask: somebody ? (question) => ask(question) : undefined,
+    askSecret: somebody ? (question) => ask(question, true) : undefined,
     readInput: () => text(stdin),
   };
+}
+
+/** A reader that has seen enough and went away (`… | head`) is no fault. */
+function written(stream: NodeJS.WriteStream, words: string): Promise<void> {
+  const done = new Promise<void>((resolve, reject) => {
+    stream.write(words, (error) => {
+      if (error && (error as NodeJS.ErrnoException).code !== 'EPIPE') reject(error);
+      else resolve();
+    });
+  });
+  done.catch(() => {});
+  return done;
 }
