@@ -32,6 +32,7 @@ import { createGrantLoader } from './oidc/grants.ts';
 import { loadSigningKeys } from './oidc/keys.ts';
 import { protocolMiddleware } from './oidc/middleware.ts';
 import { createProvider, ROUTES } from './oidc/provider.ts';
+import { createRefreshReplay } from './oidc/refresh-replay.ts';
 import { mountWebFinger } from './oidc/webfinger.ts';
 import { mountHealth } from './ops/health.ts';
 import type { Services } from './services.ts';
@@ -54,11 +55,18 @@ export async function createApp(services: Services, { draining }: { draining(): 
   let provider: Provider;
   const flows = createFlows({ provider: () => provider, secureCookies: https, lifetime: settings.ttl.interaction });
   const protocolPages = createProtocolPages({ renderer, i18n, development: settings.development });
+  const replay = createRefreshReplay({
+    rows: rows.RefreshToken as never,
+    records: services.refreshReplays,
+    endGrant: rows.Grant.destroy,
+    onRepeat: (kind, facts) => log.info({ kind, ...facts }, 'a refresh token was repeated'),
+    onLostRecord: (error) => log.warn({ err: error }, 'the answer to a refresh was not recorded'),
+  });
   provider = createProvider({
     issuer,
     adapter: createAdapter({
       artifacts: services.artifacts,
-      rows: { ...rows, Client: clientRows(services) } as never,
+      rows: { ...rows, RefreshToken: replay.rows, Client: clientRows(services) } as never,
       grantLives: rows.Grant.lives,
       visitorOf,
     }),
@@ -81,6 +89,7 @@ export async function createApp(services: Services, { draining }: { draining(): 
   });
   const headers = securityHeaders({ https, hstsSubdomains: settings.hstsSubdomains });
   provider.use(headers as never);
+  provider.use(replay.middleware as never);
   for (const layer of protocolMiddleware({
     signOut: sessions.signOut,
     grantSeen: rows.Grant.seen,

@@ -44,6 +44,7 @@ export async function serve({ settings, file, log }: ServeOptions): Promise<Runn
       services.artifacts.purge,
       services.rows.Session.purge,
       services.rows.RefreshToken.purge,
+      services.refreshReplays.purge,
       services.rows.Grant.purge,
       services.challenges.purge,
     ],

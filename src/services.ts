@@ -37,6 +37,7 @@ import { createResources } from './oidc/resources.ts';
 import { clientValidator } from './oidc/validate.ts';
 import { assetsDir, migrationsDir, viewsDir } from './places.ts';
 import { createGrantStore } from './sessions/grant-store.ts';
+import { createRefreshReplayStore } from './sessions/refresh-replay-store.ts';
 import { createRefreshTokenStore } from './sessions/refresh-token-store.ts';
 import { createSessionStore } from './sessions/session-store.ts';
 import { createSessions } from './sessions/sessions.ts';
@@ -148,6 +149,7 @@ export async function openServices({ settings, file, log }: ServicesOptions) {
     consents,
     rows: { Session: sessionRows, Grant: grants, RefreshToken: refreshTokens },
     keys,
+    refreshReplays: createRefreshReplayStore({ db, keyring }),
     sessions,
     challenges,
     accounts,

@@ -15,11 +15,14 @@ export const CLIENT_RULES = (resourceScopes: string[]): Configuration => ({
   },
   clientAuthMethods: ['client_secret_basic', 'client_secret_post', 'none', 'private_key_jwt'],
   extraClientMetadata: {
-    properties: ['first_party', 'require_pkce'],
+    properties: ['first_party', 'require_pkce', 'refresh_replay_window'],
     validator: (_ctx, key, value) => {
-      if (value !== undefined && typeof value !== 'boolean') {
-        throw new errors.InvalidClientMetadata(`${key} must be true or false`);
+      if (value === undefined) return;
+      if (key === 'refresh_replay_window') {
+        if (Number.isInteger(value) && (value as number) >= 0 && (value as number) <= 300) return;
+        throw new errors.InvalidClientMetadata(`${key} must be a number of seconds from 0 to 300`);
       }
+      if (typeof value !== 'boolean') throw new errors.InvalidClientMetadata(`${key} must be true or false`);
     },
   },
   enabledJWA: {

@@ -131,5 +131,6 @@ export function* endGrant(id: string) {
   yield* bury(`grant:${id}`);
   yield* run('DELETE FROM grants WHERE id = ?', id);
   yield* run('DELETE FROM refresh_tokens WHERE grant_id = ?', id);
+  yield* run('DELETE FROM refresh_replays WHERE grant_id = ?', id);
   yield* run('DELETE FROM artifacts WHERE grant_id = ?', id);
 }

@@ -1,0 +1,163 @@
+/**
+ * A spent refresh token that its own caller repeats within the window gets the same answer again: two tabs, two server
+ * components or a lost response sign nobody out, and there is never a second living successor. Another caller or a
+ * later repetition is theft: the grant dies (RFC 9700 section 4.14.2, FAPI 2.0 section 5.3.2.1 note 1).
+ */
+import { createHash } from 'node:crypto';
+import Provider, { errors, type KoaContextWithOIDC } from 'oidc-provider';
+import type { ModelRows } from './adapter.ts';
+
+/** How long a loser of a race waits for the winner's answer. */
+const PATIENCE_MS = 2000;
+const POLL_MS = 40;
+/** Seconds. */
+const WINDOW = { confidential: 60, public: 10 };
+
+interface Token {
+  grantId: string;
+  clientId: string;
+  jkt?: string;
+  /** Seconds since 1970. */
+  consumed?: number;
+}
+
+export interface RefreshReplayOptions {
+  rows: ModelRows;
+  records: {
+    save(spent: { token: string; grantId: string; answer: unknown; expiresAt: number }): Promise<void>;
+    find(token: string): Promise<Record<string, unknown> | undefined>;
+  };
+  endGrant(grantId: string): Promise<void>;
+  /** `race`: answered again; `theft`: the grant was ended. */
+  onRepeat(kind: 'race' | 'theft', facts: { clientId: string; grantId: string }): void;
+  onLostRecord(error: unknown): void;
+}
+
+interface ReplayState {
+  refreshAnswer?: Record<string, unknown>;
+  refreshWon?: { token: string; settle(): void };
+}
+
+export function createRefreshReplay({ rows, records, endGrant, onRepeat, onLostRecord }: RefreshReplayOptions) {
+  /** Winners of this process whose answer is not recorded yet. */
+  const winners = new Map<string, Promise<void>>();
+
+  async function answerOf(token: string): Promise<Record<string, unknown> | undefined> {
+    await winners.get(token);
+    const deadline = Date.now() + PATIENCE_MS;
+    for (;;) {
+      const answer = await records.find(token);
+      if (answer || Date.now() >= deadline) return answer;
+      await new Promise((resolve) => setTimeout(resolve, POLL_MS));
+    }
+  }
+
+  const refreshing = (): KoaContextWithOIDC | undefined => {
+    const ctx = Provider.ctx;
+    return ctx?.oidc?.route === 'token' && ctx.oidc.params?.['grant_type'] === 'refresh_token' ? ctx : undefined;
+  };
+  const stateOf = (ctx: KoaContextWithOIDC) => ctx.state as ReplayState;
+
+  const guarded: ModelRows = {
+    ...rows,
+
+    async find(id) {
+      const token = (await rows.find(id)) as Token | undefined;
+      const ctx = token?.consumed === undefined ? undefined : refreshing();
+      if (!token || !ctx) return token;
+      const facts = { clientId: token.clientId, grantId: token.grantId };
+      if (!sameCaller(ctx, token)) {
+        await endGrant(token.grantId);
+        onRepeat('theft', facts);
+        return undefined;
+      }
+      const age = Math.floor(Date.now() / 1000) - (token.consumed as number);
+      if (age >= replayWindow(ctx)) {
+        onRepeat('theft', facts);
+        return token;
+      }
+      const answer = await answerOf(id);
+      if (!answer) throw new errors.InvalidGrant('refresh token was used already and its answer is lost');
+      stateOf(ctx).refreshAnswer = answer;
+      onRepeat('race', facts);
+      throw new errors.InvalidGrant('answered again');
+    },
+
+    async consume(id) {
+      const ctx = refreshing();
+      const won = (await rows.consume?.(id)) === true;
+      if (!ctx) return won;
+      if (won) {
+        let settle = () => {};
+        const recorded = new Promise<void>((resolve) => {
+          settle = resolve;
+        });
+        winners.set(id, recorded);
+        stateOf(ctx).refreshWon = { token: id, settle };
+      } else if (replayWindow(ctx) > 0) {
+        const answer = await answerOf(id);
+        if (answer) {
+          const { clientId, grantId } = ctx.oidc.entities.RefreshToken as unknown as Token;
+          stateOf(ctx).refreshAnswer = answer;
+          onRepeat('race', { clientId, grantId });
+        }
+      }
+      return won;
+    },
+  };
+
+  /** Around the token endpoint: records the winner's answer before it leaves, and gives it to who repeats. */
+  async function middleware(ctx: KoaContextWithOIDC, next: () => Promise<void>): Promise<void> {
+    const state = stateOf(ctx);
+    try {
+      await next();
+      if (state.refreshAnswer) {
+        ctx.status = 200;
+        ctx.body = state.refreshAnswer;
+      } else if (state.refreshWon && ctx.status === 200) {
+        await record(ctx, state.refreshWon.token);
+      }
+    } finally {
+      if (state.refreshWon) {
+        winners.delete(state.refreshWon.token);
+        state.refreshWon.settle();
+      }
+    }
+  }
+
+  async function record(ctx: KoaContextWithOIDC, token: string): Promise<void> {
+    const seconds = replayWindow(ctx);
+    const grantId = ctx.oidc.entities.Grant?.jti;
+    if (seconds === 0 || !grantId) return;
+    const spent = { token, grantId, answer: ctx.body, expiresAt: Date.now() + seconds * 1000 };
+    // Without the record a repetition is refused; the answer itself is good.
+    await records.save(spent).catch(onLostRecord);
+  }
+
+  return { rows: guarded, middleware };
+}
+
+/** Seconds; the client's own setting, or the default of its kind. */
+function replayWindow(ctx: KoaContextWithOIDC): number {
+  const own = ctx.oidc.client?.['refresh_replay_window'];
+  if (typeof own === 'number') return own;
+  return ctx.oidc.client?.clientAuthMethod === 'none' ? WINDOW.public : WINDOW.confidential;
+}
+
+/** The client was authenticated by now; a bound token needs the same key, whose proof the core has checked. */
+function sameCaller(ctx: KoaContextWithOIDC, token: Token): boolean {
+  if (ctx.oidc.client?.clientId !== token.clientId) return false;
+  return token.jkt === undefined || token.jkt === thumbprintOfProof(ctx.get('DPoP'));
+}
+
+/** RFC 7638 of the proof's key (RFC 9449 section 4.2). */
+function thumbprintOfProof(proof: string): string | undefined {
+  try {
+    const { jwk } = JSON.parse(Buffer.from(proof.split('.')[0] as string, 'base64url').toString());
+    const names = { EC: ['crv', 'kty', 'x', 'y'], OKP: ['crv', 'kty', 'x'], RSA: ['e', 'kty', 'n'] }[jwk.kty as 'EC'];
+    const members = Object.fromEntries((names ?? []).map((name) => [name, jwk[name]]));
+    return createHash('sha256').update(JSON.stringify(members)).digest('base64url');
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,138 @@
+/** Refresh tokens under races, repetitions and theft, on each set of backends. */
+import assert from 'node:assert/strict';
+import { after, before, describe, type TestContext, test } from 'node:test';
+import { startApp, type TestApp } from './support/app.ts';
+import { type SignedIn, signedIn, token } from './support/flow.ts';
+import { startPostgres, type TestPostgres } from './support/postgres.ts';
+import { startRedis, type TestRedis } from './support/redis.ts';
+
+const PUBLIC = { token_endpoint_auth_method: 'none' };
+const DAY_MS = 86_400_000;
+
+type Start = (t: TestContext) => Promise<TestApp>;
+
+const refresh = (app: TestApp, { client }: Pick<SignedIn, 'client'>, refreshToken: string, headers = {}) =>
+  token(app, client, { grant_type: 'refresh_token', refresh_token: refreshToken }, headers);
+
+async function alive(app: TestApp, who: SignedIn, refreshToken: string): Promise<boolean> {
+  return (await refresh(app, who, refreshToken)).status === 200;
+}
+
+function refreshContract(name: string, start: Start): void {
+  describe(`refresh tokens on ${name}`, () => {
+    test('P13: 100 parallel uses of a public client get one answer, and one successor lives', async (t) => {
+      const app = await start(t);
+      const who = await signedIn(app, { client: await app.client(PUBLIC) });
+      const first = who.tokens.refresh_token as string;
+      const answers = await Promise.all(Array.from({ length: 100 }, () => refresh(app, who, first)));
+      assert.deepEqual([...new Set(answers.map(({ status }) => status))], [200]);
+      assert.equal(new Set(answers.map(({ body }) => JSON.stringify(body))).size, 1);
+      const living = await app.services.db.all('SELECT id FROM refresh_tokens WHERE consumed_at IS NULL');
+      assert.equal(living.length, 1);
+      assert.ok(await alive(app, who, answers[0]?.body.refresh_token as string));
+    });
+
+    test('with the window at 0 one of 100 succeeds, and no loser ends what the winner got', async (t) => {
+      const app = await start(t);
+      const who = await signedIn(app, { client: await app.client({ ...PUBLIC, refresh_replay_window: 0 }) });
+      const first = who.tokens.refresh_token as string;
+      const answers = await Promise.all(Array.from({ length: 100 }, () => refresh(app, who, first)));
+      const winners = answers.filter(({ status }) => status === 200);
+      assert.equal(winners.length, 1);
+      for (const { status, body } of answers) if (status !== 200) assert.equal(body.error, 'invalid_grant');
+    });
+
+    test('a lost answer can be fetched again, also from another instance and after a restart', async (t) => {
+      const app = await start(t);
+      const who = await signedIn(app, { client: await app.client(PUBLIC) });
+      const first = who.tokens.refresh_token as string;
+      const one = await refresh(app, who, first);
+      const two = await refresh(app, who, first);
+      assert.deepEqual(two.body, one.body);
+      assert.match(String(two.headers.get('cache-control')), /no-store/);
+    });
+
+    test('P12: a repetition after the window is theft and ends the grant', async (t) => {
+      const app = await start(t);
+      const who = await signedIn(app, { client: await app.client(PUBLIC) });
+      const first = who.tokens.refresh_token as string;
+      const next = (await refresh(app, who, first)).body;
+      t.mock.timers.enable({ apis: ['Date'], now: Date.now() + 12_000 });
+      assert.equal((await refresh(app, who, first)).body.error, 'invalid_grant');
+      assert.equal(await alive(app, who, next.refresh_token as string), false);
+      const userinfo = await fetch(`${app.url}/oauth2/userinfo`, { headers: { authorization: `Bearer ${next.access_token}` } });
+      assert.equal(userinfo.status, 401);
+    });
+
+    test('P13: a spent token in the hands of another client ends the grant, inside the window too', async (t) => {
+      const app = await start(t);
+      const who = await signedIn(app, { client: await app.client(PUBLIC) });
+      const thief = { client: await app.client(PUBLIC) };
+      const first = who.tokens.refresh_token as string;
+      const next = (await refresh(app, who, first)).body;
+      assert.equal((await refresh(app, thief, first)).body.error, 'invalid_grant');
+      assert.equal(await alive(app, who, next.refresh_token as string), false);
+    });
+
+    test('a confidential client keeps its token before 70 % of its life, and rotates late with a window of its own', async (t) => {
+      const app = await start(t);
+      const who = await signedIn(app);
+      const first = who.tokens.refresh_token as string;
+      const early = await Promise.all(Array.from({ length: 100 }, () => refresh(app, who, first)));
+      for (const { status, body } of early) assert.deepEqual([status, body.refresh_token], [200, first]);
+      t.mock.timers.enable({ apis: ['Date'], now: Date.now() + 5 * DAY_MS });
+      const late = await Promise.all(Array.from({ length: 20 }, () => refresh(app, who, first)));
+      const successors = new Set(late.map(({ body }) => body.refresh_token));
+      assert.equal(successors.size, 1);
+      assert.ok(!successors.has(first));
+      t.mock.timers.setTime(Date.now() + 50_000);
+      assert.equal((await refresh(app, who, first)).body.refresh_token, [...successors][0]);
+      t.mock.timers.setTime(Date.now() + 20_000);
+      assert.equal((await refresh(app, who, first)).body.error, 'invalid_grant');
+    });
+
+    test('ending the session ends the repetition, too', async (t) => {
+      const app = await start(t);
+      const who = await signedIn(app, { client: await app.client(PUBLIC) });
+      const first = who.tokens.refresh_token as string;
+      await refresh(app, who, first);
+      await app.services.sessions.revokeAll(who.person.id);
+      assert.equal((await refresh(app, who, first)).body.error, 'invalid_grant');
+    });
+
+    test('P14: a chain ends after 7 days without use, and after 90 days however used', async (t) => {
+      const app = await start(t);
+      const who = await signedIn(app, { client: await app.client(PUBLIC) });
+      let current = who.tokens.refresh_token as string;
+      const start_ = Date.now();
+      t.mock.timers.enable({ apis: ['Date'], now: start_ });
+      for (let day = 5; day < 90; day += 5) {
+        t.mock.timers.setTime(start_ + day * DAY_MS);
+        const answer = await refresh(app, who, current);
+        assert.equal(answer.status, 200, `day ${day}`);
+        current = answer.body.refresh_token as string;
+      }
+      t.mock.timers.setTime(start_ + 90 * DAY_MS + 60_000);
+      assert.equal(await alive(app, who, current), false);
+      const idle = await signedIn(app, { client: await app.client(PUBLIC) });
+      t.mock.timers.setTime(start_ + 98 * DAY_MS);
+      assert.equal(await alive(app, idle, idle.tokens.refresh_token as string), false);
+    });
+  });
+}
+
+refreshContract('SQLite', (t) => startApp(t));
+
+describe('with servers', () => {
+  let postgres: TestPostgres;
+  let redis: TestRedis;
+  before(async () => {
+    [postgres, redis] = await Promise.all([startPostgres(), startRedis()]);
+  });
+  after(async () => {
+    await Promise.all([postgres.stop(), redis.stop()]);
+  });
+  refreshContract('PostgreSQL and Redis', async (t) =>
+    startApp(t, { env: { LATCHKEY_DATABASE_URL: await postgres.database(), LATCHKEY_REDIS_URL: redis.url } }),
+  );
+});
