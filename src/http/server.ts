@@ -143,9 +143,10 @@ function close(server: Server): Promise<void> {
   });
 }
 
+/** Keeps no process alive: what is waited for does. */
 function pause(ms: number): Promise<void> {
   return new Promise((resolve) => {
-    setTimeout(resolve, ms);
+    setTimeout(resolve, ms).unref();
   });
 }
 
