@@ -95,7 +95,9 @@ export const clientMembers = {
     .min(0)
     .max(300)
     .optional()
-    .describe('Seconds in which a spent refresh token gets the same answer again: 60 (public clients 10), 0 for never.'),
+    .describe(
+      'Seconds in which a spent refresh token gets the same answer again: 60 (public clients 10), 0 for never.',
+    ),
   refresh_token_idle_ttl: timeSpan('1s', '365d').optional().describe('Refresh tokens end when unused for this long.'),
   refresh_token_absolute_ttl: timeSpan('1s', '365d').optional().describe('Chains of refresh tokens end after this.'),
 };

@@ -189,12 +189,17 @@ export const GROUPS = {
       example: 'false',
     }),
     LATCHKEY_METRICS_TOKEN: optional(token, {
-      description: 'Bearer token for /metrics, which is not served without one.',
+      description: 'Bearer token for /metrics; reserved, this version serves none yet.',
       expected: 'at least 24 characters that nobody guesses',
       example: '$(openssl rand -hex 24)',
       secret: true,
     }),
-    LATCHKEY_WORKERS: count('1', 1, 64, 'Processes that share the port and the database.'),
+    LATCHKEY_WORKERS: count(
+      '1',
+      1,
+      64,
+      'Processes that share the port and the database; reserved, this version runs one.',
+    ),
     LATCHKEY_MAX_CONNECTIONS: count('10000', 10, 1_000_000, 'Connections that are open at the same time.'),
     LATCHKEY_DRAIN_SECONDS: optional(whole(0, 300), {
       description: 'On SIGTERM: seconds of serving on as "not ready", so that a load balancer notices.',
