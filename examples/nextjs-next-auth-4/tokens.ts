@@ -21,7 +21,7 @@ export async function accessToken(): Promise<string | null> {
   return token ? ((await fresh(token)).accessToken ?? null) : null;
 }
 
-// One refresh at a time per refresh token. A server component can't write the cookie, so the old token may come
+// By old access token: one refresh at a time. A server component can't write the cookie, so the old token may come
 // again in the same page view: the answer is remembered for a moment. Global, because Next.js bundles pages and
 // routes apart.
 const shared = globalThis as { latchkeyRefreshes?: Map<string, Promise<JWT>> };
@@ -31,11 +31,11 @@ const refreshes = shared.latchkeyRefreshes;
 /** The same tokens while they are valid, else new ones, else `error` and no tokens: the person has to sign in. */
 export async function fresh(token: JWT): Promise<JWT> {
   if (token.error || Date.now() / 1000 < (token.expiresAt ?? 0) - EARLY_SECONDS) return token;
-  const key = token.refreshToken;
-  if (!key) return signedOut(token);
+  const { accessToken: key = '', refreshToken } = token;
+  if (!refreshToken) return signedOut(token);
   let refresh = refreshes.get(key);
   if (!refresh) {
-    refresh = requestTokens(token, key);
+    refresh = requestTokens(token, refreshToken);
     refreshes.set(key, refresh);
     refresh.then(
       () => setTimeout(() => refreshes.delete(key), REMEMBER_MS).unref(),

@@ -68,6 +68,7 @@ for (const { folder, prefix, cookie, jwt, salt } of EXAMPLES) {
     const session = await (await page.request.get(`${app}/api/auth/session`)).text();
     assert.doesNotMatch(session, /token/i, 'scripts in the browser get no token');
 
+    await page.waitForLoadState('networkidle');
     const refreshes = () => issuer.output().split('"/oauth2/token"').length;
     const first = await stored();
     const asked = refreshes();

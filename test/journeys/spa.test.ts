@@ -1,11 +1,13 @@
 /** The single-page example with oidc-client-ts, bundled as its developer does it, in a real browser. */
 import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
 import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
+import { promisify } from 'node:util';
 import { build } from 'esbuild';
 import type { Page } from 'playwright-core';
 import { createBrowser } from '../support/browser.ts';
@@ -55,6 +57,11 @@ test('signing out ends the session at the issuer, too', async (t) => {
   await signedOutAt(page, home);
   await page.getByRole('button', { name: 'Sign in' }).click();
   await page.locator('input[name=password]').waitFor();
+});
+
+test('the example passes the type check', async () => {
+  const compiler = join(import.meta.dirname, '../../node_modules/typescript/bin/tsc');
+  await promisify(execFile)(process.execPath, [compiler, '--noEmit', '-p', FOLDER]);
 });
 
 async function signedIn(t: TestContext, env: Record<string, string> = {}) {
