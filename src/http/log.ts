@@ -1,5 +1,6 @@
 /** The log: pino, JSON lines on stdout or readable lines on a terminal. What may stand in a line is in redact.ts. */
 import { createRequire } from 'node:module';
+import { Writable } from 'node:stream';
 import pino, { type DestinationStream, type Logger } from 'pino';
 import { cleanText, describeError, redact } from './redact.ts';
 
@@ -21,7 +22,6 @@ export function createLog({ level, pretty, destination }: LogOptions): Log {
     serializers: { err: (error) => describeError(error) },
     formatters: {
       level: (label) => ({ level: label }),
-      bindings: (bindings) => redact(bindings) as Record<string, unknown>,
       log: (object) => redact(object) as Record<string, unknown>,
     },
     hooks: {
@@ -30,8 +30,17 @@ export function createLog({ level, pretty, destination }: LogOptions): Log {
       },
     },
   };
-  if (pretty) return pino(options, prettyStream(destination));
-  return destination ? pino(options, destination) : pino(options);
+  const stream = pretty ? prettyStream(destination) : destination;
+  return cleanChildren(stream ? pino(options, stream) : pino(options));
+}
+
+/** pino's formatters don't see the bindings of a child; children inherit this method from their parent. */
+function cleanChildren(log: Log): Log {
+  const { child } = log;
+  log.child = function cleanChild(this: Log, bindings: object, options?: object) {
+    return child.call(this, redact(bindings) as object, options);
+  } as Log['child'];
+  return log;
 }
 
 /** Loaded only here: a service that writes JSON never pays for it. Synchronous, so that the last words are not lost. */
@@ -42,6 +51,15 @@ function prettyStream(destination: DestinationStream | undefined): DestinationSt
     colorize: destination === undefined,
     translateTime: 'SYS:HH:MM:ss',
     singleLine: true,
-    ...(destination && { destination: destination as never }),
+    ...(destination && { destination: writable(destination) }),
+  });
+}
+
+function writable(destination: DestinationStream): Writable {
+  return new Writable({
+    write(chunk, _encoding, done) {
+      destination.write(String(chunk));
+      done();
+    },
   });
 }

@@ -52,12 +52,11 @@ export function describeError(error: unknown, depth = 0): Record<string, unknown
   return described;
 }
 
+/** Names come in snake, kebab and camel case, and as headers (`DPoP`). */
 function isSecretName(name: string): boolean {
-  const snake = name
-    .replace(/([a-z0-9])([A-Z])/g, '$1_$2')
-    .replaceAll('-', '_')
-    .toLowerCase();
-  return SECRET_NAME.test(snake) && !PUBLIC_NAME.test(snake);
+  const plain = name.replaceAll('-', '_').toLowerCase();
+  const snake = name.replace(/([a-z0-9])([A-Z])/g, '$1_$2').toLowerCase();
+  return !PUBLIC_NAME.test(snake) && (SECRET_NAME.test(plain) || SECRET_NAME.test(snake));
 }
 
 function isPlain(value: object): boolean {
