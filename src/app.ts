@@ -17,6 +17,8 @@ import { securityHeaders } from './http/headers.ts';
 import { pageErrors } from './http/pages.ts';
 import { requestContext } from './http/request-context.ts';
 import { requestLog } from './http/request-log.ts';
+import { edgeLimits } from './limits/edge.ts';
+import { createMemoryWindows } from './limits/window-store.ts';
 import { mountConsent } from './login/consent-routes.ts';
 import { createFlows } from './login/flows.ts';
 import { mountInvitations } from './login/invitation-routes.ts';
@@ -130,7 +132,20 @@ export async function createApp(services: Services, { draining }: { draining(): 
     accounts,
   });
   mountAccountPages(router, { ...services, entrance, csrf, passwordLength, originOf });
-  const api = createAccountApi({ ...services, entrance, csrf, originOf, findAccessToken, secureCookies: https });
+  const limits = edgeLimits({
+    actions: { windows: services.windows, perMinute: settings.limits.actionsPerMinute },
+    pages: { windows: createMemoryWindows(), perMinute: settings.limits.pagesPerMinute },
+    addressOf: (ctx) => requestContext(ctx.req).address,
+  });
+  const api = createAccountApi({
+    ...services,
+    limits,
+    entrance,
+    csrf,
+    originOf,
+    findAccessToken,
+    secureCookies: https,
+  });
   if (settings.docs) mountDocsPage(router, { renderer, document: api.document });
   mountWebFinger(router, issuer);
   mountHealth(router, { database: services.db, draining });
@@ -146,6 +161,7 @@ export async function createApp(services: Services, { draining }: { draining(): 
   app.use(services.assets.middleware);
   app.use(api.middleware);
   app.use(pageErrors({ page: renderer.page, development: settings.development, log }));
+  for (const layer of limits) app.use(layer);
   app.use(router.routes());
   app.use(router.allowedMethods());
 

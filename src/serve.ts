@@ -47,6 +47,7 @@ export async function serve({ settings, file, log }: ServeOptions): Promise<Runn
       services.refreshReplays.purge,
       services.rows.Grant.purge,
       services.challenges.purge,
+      services.windows.purge,
     ],
     onError: (error) => log.warn({ err: error }, 'expired rows could not be removed; the next round tries again'),
   });

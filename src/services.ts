@@ -25,6 +25,7 @@ import { createOutbox } from './jobs/outbox.ts';
 import { createOutboxStore } from './jobs/store.ts';
 import { createKeyring } from './keyring/keyring.ts';
 import { createDataKeyStore } from './keyring/store.ts';
+import { createSqlWindows } from './limits/window-store.ts';
 import { createMailbox } from './mail/mailbox.ts';
 import { createPost } from './mail/post.ts';
 import { createClientStore } from './oidc/client-store.ts';
@@ -149,6 +150,7 @@ export async function openServices({ settings, file, log }: ServicesOptions) {
     consents,
     rows: { Session: sessionRows, Grant: grants, RefreshToken: refreshTokens },
     keys,
+    windows: createSqlWindows(db),
     refreshReplays: createRefreshReplayStore({ db, keyring }),
     sessions,
     challenges,

@@ -24,6 +24,8 @@ export interface AccountApiOptions extends Omit<AccountApiDeps, 'caller'> {
   entrance: { signedIn(ctx: Context): Promise<{ session: { uid: string; accountId: string } } | undefined> };
   findAccessToken: CallerOptions['bearer'];
   clients: { originAllowed(origin: string): Promise<boolean> };
+  /** Limits of requests by source. */
+  limits: Middleware[];
 }
 
 export interface AccountApi {
@@ -49,6 +51,7 @@ export function createAccountApi(options: AccountApiOptions): AccountApi {
   const layers: Middleware[] = [
     problems({ log: options.log, explain: createExplain(i18n) }),
     apiCors({ allowed: clients.originAllowed }),
+    ...options.limits,
     noStore,
     router.routes() as Middleware,
     router.allowedMethods() as Middleware,

@@ -24,6 +24,7 @@ export interface Settings {
   /** Unset in development: mail goes to the mailbox. */
   smtpUrl: string | undefined;
   mailFrom: string;
+  limits: { actionsPerMinute: number; pagesPerMinute: number };
   mailCodes: { minutes: number; attempts: number; resetAttempts: number; perQuarterHour: number; perDay: number };
   registration: 'open' | 'invite' | 'closed';
   /** Lower case and ASCII; empty for all. */
@@ -71,6 +72,10 @@ export function assemble(values: z.output<typeof Variables>, cwd: string, nodeEn
     redisUrl: values.LATCHKEY_REDIS_URL,
     smtpUrl: values.LATCHKEY_SMTP_URL,
     mailFrom: values.LATCHKEY_MAIL_FROM ?? `Latchkey <no-reply@${mailHost(issuer.hostname)}>`,
+    limits: {
+      actionsPerMinute: values.LATCHKEY_LIMIT_ACTIONS_PER_MINUTE,
+      pagesPerMinute: values.LATCHKEY_LIMIT_PAGES_PER_MINUTE,
+    },
     mailCodes: {
       minutes: values.LATCHKEY_MAIL_CODE_MINUTES,
       attempts: values.LATCHKEY_MAIL_CODE_ATTEMPTS,

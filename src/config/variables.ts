@@ -141,6 +141,20 @@ export const GROUPS = {
     }),
     LATCHKEY_ARGON2_QUEUE: count('64', 0, 10_000, 'Hashes that wait; more are answered with 503 and Retry-After.'),
   },
+  Limits: {
+    LATCHKEY_LIMIT_ACTIONS_PER_MINUTE: count(
+      '60',
+      1,
+      1_000_000,
+      'Sign-ins, registrations, resets and codes from one address in a minute.',
+    ),
+    LATCHKEY_LIMIT_PAGES_PER_MINUTE: count(
+      '600',
+      1,
+      1_000_000,
+      'Other pages and API calls from one address in a minute.',
+    ),
+  },
   'How long things live': {
     LATCHKEY_ACCESS_TOKEN_TTL: lifetime(
       '15m',

@@ -47,7 +47,14 @@ export interface TestApp {
 }
 
 /** Cheap parameters; the algorithm is the real one. */
-const TEST_SETTINGS = { LATCHKEY_ARGON2_MEMORY_KIB: '1024', LATCHKEY_ARGON2_PASSES: '1', LATCHKEY_LOG_LEVEL: 'warn' };
+const TEST_SETTINGS = {
+  LATCHKEY_ARGON2_MEMORY_KIB: '1024',
+  LATCHKEY_ARGON2_PASSES: '1',
+  LATCHKEY_LOG_LEVEL: 'warn',
+  // Every test comes from one address; the limits have tests of their own.
+  LATCHKEY_LIMIT_ACTIONS_PER_MINUTE: '100000',
+  LATCHKEY_LIMIT_PAGES_PER_MINUTE: '100000',
+};
 
 export async function startApp(t: TestContext, options: AppOptions = {}): Promise<TestApp> {
   const port = options.port ?? (await freePort());

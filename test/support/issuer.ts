@@ -45,6 +45,8 @@ export async function startIssuer(t: TestContext, options: IssuerOptions = {}): 
     LATCHKEY_DATA_DIR: dataDir,
     LATCHKEY_ARGON2_MEMORY_KIB: '1024',
     LATCHKEY_ARGON2_PASSES: '1',
+    LATCHKEY_LIMIT_ACTIONS_PER_MINUTE: '100000',
+    LATCHKEY_LIMIT_PAGES_PER_MINUTE: '100000',
     ...options.env,
   };
   if (options.config !== undefined) {

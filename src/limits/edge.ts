@@ -1,0 +1,86 @@
+/**
+ * Requests by source, in front of every page and API: few for what guesses at secrets or sends mail, many for the rest.
+ * koa-ratelimit decides; where it counts is given to it, because its own memory never shrinks and its Redis fails open
+ * or shut with the server.
+ */
+import ipaddr from 'ipaddr.js';
+import type { Context, Middleware } from 'koa';
+import ratelimit from 'koa-ratelimit';
+import { AppError } from '../errors.ts';
+import type { Windows } from './window-store.ts';
+
+const MINUTE_MS = 60_000;
+
+export interface EdgeLimitOptions {
+  actions: { windows: Windows; perMinute: number };
+  pages: { windows: Windows; perMinute: number };
+  addressOf(ctx: Context): string;
+}
+
+/** Forms and calls that try a secret, or make us send mail. */
+const ACTION =
+  /^\/(login|register|verify|forgot|reset|invitation)\/|^\/account\/security$|^\/api\/v1\/account\/password$/;
+/** What is the same for everybody and costs nothing, and what probes ask. */
+const FREE = /^\/(assets\/|livez$|readyz$|healthz$|openapi\.json$|\.well-known\/)/;
+
+export function edgeLimits({ actions, pages, addressOf }: EdgeLimitOptions): Middleware[] {
+  const isAction = (ctx: Context) => ctx.method === 'POST' && ACTION.test(ctx.path);
+  return [
+    limit('action', actions, (ctx) => isAction(ctx) && sourceOf(addressOf(ctx))),
+    limit('page', pages, (ctx) => !isAction(ctx) && !FREE.test(ctx.path) && sourceOf(addressOf(ctx))),
+  ];
+}
+
+function limit(
+  name: string,
+  { windows, perMinute }: { windows: Windows; perMinute: number },
+  id: (ctx: Context) => string | false,
+): Middleware {
+  return ratelimit({
+    driver: 'redis',
+    db: counter(windows) as never,
+    duration: MINUTE_MS,
+    max: perMinute,
+    id: (ctx: Context) => {
+      const source = id(ctx);
+      return source === false ? (false as never) : `${name}:${source}`;
+    },
+    disableHeader: true,
+    onLimited: (ctx: Context) => {
+      const { after } = ctx.state['rateLimit'] as { after: number };
+      const seconds = Math.max(1, after);
+      throw new AppError('too_many_attempts', {
+        message: `Too many requests came from this address. Try again in ${seconds} seconds.`,
+        retryAfter: seconds,
+        headers: {
+          'RateLimit-Limit': String(perMinute),
+          'RateLimit-Remaining': '0',
+          'RateLimit-Reset': String(seconds),
+        },
+      });
+    },
+  } as never) as unknown as Middleware;
+}
+
+/** The call that koa-ratelimit makes of a Redis connection, on our windows:
+ * `[hits left before this one, end of the window in seconds since 1970, maximum]`. */
+function counter(windows: Windows) {
+  return {
+    async ratelimiter(key: string, _now: number, durationMs: number, max: number): Promise<[number, number, number]> {
+      const hits = await windows.hit(key, durationMs);
+      const end = Math.ceil(Date.now() / durationMs) * durationMs;
+      return [Math.max(0, Math.ceil(max - hits + 1)), Math.ceil(end / 1000) + 1, max];
+    },
+  };
+}
+
+/** An IPv6 customer has a /64 of addresses: it counts as one source. */
+export function sourceOf(address: string): string {
+  if (!ipaddr.isValid(address)) return address;
+  const parsed = ipaddr.process(address);
+  if (parsed.kind() === 'ipv4') return parsed.toString();
+  return `${(parsed as ipaddr.IPv6).parts
+    .slice(0, 4)
+    .map((part) => part.toString(16))
+    .join(':')}::/64`;
+}

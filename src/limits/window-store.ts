@@ -1,0 +1,58 @@
+/** Sliding windows of counters, in SQL (durable, shared by instances) or in memory (bounded, of one process). */
+import { LRUCache } from 'lru-cache';
+import type { Database } from '../db/database.ts';
+import { one } from '../db/statement.ts';
+
+export interface Windows {
+  /** Counts one hit. Resolves with the hits of the last `durationMs` including this one, weighing the window before
+   * by the part of it that still counts. */
+  hit(key: string, durationMs: number): Promise<number>;
+}
+
+const slide = (before: number, now: number, durationMs: number, current: number) =>
+  before * (1 - (now % durationMs) / durationMs) + current;
+
+export function createSqlWindows(db: Database): Windows & { purge(limit: number): Promise<number> } {
+  return {
+    hit(key, durationMs) {
+      const now = Date.now();
+      const index = Math.floor(now / durationMs);
+      return db.write(function* () {
+        const current = yield* one<{ hits: number }>(
+          `INSERT INTO rate_windows (id, hits, expires_at) VALUES (?, 1, ?)
+           ON CONFLICT (id) DO UPDATE SET hits = rate_windows.hits + 1 RETURNING hits`,
+          `${key}|${index}`,
+          (index + 2) * durationMs,
+        );
+        const before = yield* one<{ hits: number }>(
+          'SELECT hits FROM rate_windows WHERE id = ?',
+          `${key}|${index - 1}`,
+        );
+        return slide(before?.hits ?? 0, now, durationMs, current?.hits ?? 1);
+      });
+    },
+
+    purge: (limit) =>
+      db.run(
+        'DELETE FROM rate_windows WHERE id IN (SELECT id FROM rate_windows WHERE expires_at < ? LIMIT ?)',
+        Date.now(),
+        limit,
+      ),
+  };
+}
+
+/** For limits whose loss in a restart is no harm; the least recently seen source is forgotten first. */
+export function createMemoryWindows({ sources = 100_000 }: { sources?: number } = {}): Windows {
+  const windows = new LRUCache<string, { index: number; before: number; current: number }>({ max: sources });
+  return {
+    async hit(key, durationMs) {
+      const now = Date.now();
+      const index = Math.floor(now / durationMs);
+      const known = windows.get(key);
+      const before = known?.index === index ? known.before : known?.index === index - 1 ? known.current : 0;
+      const current = (known?.index === index ? known.current : 0) + 1;
+      windows.set(key, { index, before, current });
+      return slide(before, now, durationMs, current);
+    },
+  };
+}
