@@ -29,7 +29,7 @@ RUN install --directory --owner=1000 --group=1000 /app/.compile-cache /tmp/warm
 USER 1000:1000
 # hadolint ignore=DL3001
 RUN node bin/latchkey.js migrate \
- && { node bin/latchkey.js serve & server=$!; } \
+ && { node bin/latchkey.js serve > /dev/null & server=$!; } \
  && for wait in 1 1 1 2 2 3 5; do node bin/latchkey.js healthcheck && break; sleep "$wait"; done \
  && node bin/latchkey.js healthcheck \
  && kill "$server" && wait "$server"
