@@ -4,6 +4,10 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
+import { nextAuthBlock } from '../src/cli/blocks.ts';
+import { loadConfigFile } from '../src/config/file.ts';
+import { about } from '../src/config/setting.ts';
+import { Variables } from '../src/config/variables.ts';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const documents = [
@@ -12,6 +16,8 @@ const documents = [
     .filter((name) => name.endsWith('.md'))
     .map((name) => join('docs', name)),
 ];
+
+const read = (path: string) => readFileSync(join(root, path), 'utf8');
 
 /** Prose and tables without code, in which brackets and hashes mean other things. */
 function withoutCode(markdown: string): string {
@@ -69,4 +75,49 @@ test('decisions are short, numbered without a gap, and listed', () => {
       assert.ok(text.includes(`\n${part}\n`), `${name}: ${part}`);
     assert.ok(list.includes(`](${name})`), `${name} is not in the list`);
   });
+});
+
+test('the configuration file of the documentation is one that starts', () => {
+  const example = /^```yaml\n(# yaml-language-server[\s\S]*?)^```/m.exec(read('docs/configuration.md'))?.[1] ?? '';
+  const secret = 'dGhlIHJhbmRvbSBzZWNyZXQgb2Yg';
+  const env = { SHOP_CLIENT_SECRET: secret, CALENDAR_CLIENT_SECRET: secret };
+  const readFile = (path: string) => (path.endsWith('.yaml') ? example : secret);
+  const { clients, resources, branding } = loadConfigFile('/etc/latchkey/config.yaml', { env, readFile });
+  assert.deepEqual(
+    clients.map(({ client_id }) => client_id),
+    ['shop', 'desk', 'reports', 'calendar'],
+  );
+  assert.equal(resources[0]?.identifier, 'https://api.example.com');
+  assert.equal(branding.name, 'Acme');
+});
+
+test('the blocks to paste are those that the command line prints', () => {
+  const block = nextAuthBlock({ issuer: '', clientId: '', clientSecret: '', url: '' });
+  const parts = [...block.matchAll(/^(?:const handler|export const \{ handlers, auth)[\s\S]*?^\}\);$/gm)].map(
+    ([part]) => part,
+  );
+  assert.equal(parts.length, 2, 'next-auth 4 and Auth.js 5');
+  for (const document of ['README.md', 'docs/nextjs.md']) {
+    for (const part of parts) assert.ok(read(document).includes(part), `${document} has another block than\n${part}`);
+  }
+});
+
+test('every setting that is named anywhere exists', () => {
+  const applications = ['LATCHKEY_CLIENT_ID', 'LATCHKEY_CLIENT_SECRET'];
+  const settings = Object.entries(Variables.shape).flatMap(([name, schema]) =>
+    about.get(schema)?.secret ? [name, `${name}_FILE`] : [name],
+  );
+  const known = new Set([...settings, ...applications]);
+  const others = [
+    'Dockerfile',
+    'docker-compose.yml',
+    'deploy/latchkey.service',
+    'deploy/nginx.conf',
+    'deploy/Caddyfile',
+  ];
+  for (const path of [...documents, ...others]) {
+    for (const [name] of read(path).matchAll(/LATCHKEY_[A-Z0-9_]*[A-Z0-9]/g)) {
+      assert.ok(known.has(name), `${path} names ${name}`);
+    }
+  }
 });
