@@ -11,7 +11,8 @@ import { loadSettings, type Settings } from './config/settings.ts';
 import { createLog } from './http/log.ts';
 import { openForCommand } from './open.ts';
 import { root } from './places.ts';
-import { serve } from './serve.ts';
+import { prepare, serve } from './serve.ts';
+import { isWorker, supervise } from './workers.ts';
 
 interface Configuration {
   settings: Settings;
@@ -29,7 +30,13 @@ function configuration(): Configuration {
   if (settings.development && settings.secretKeys.length === 0) {
     settings.secretKeys = [ensureDevelopmentSecrets({ dataDir: settings.dataDir }).secretKey];
   }
-  const log = createLog({ level: settings.logLevel, pretty: process.stdout.isTTY === true });
+  // What a command prints is for its caller; only a server's log is its output.
+  const serving = (process.argv[2] ?? 'serve') === 'serve';
+  const log = createLog({
+    level: settings.logLevel,
+    pretty: process.stdout.isTTY === true,
+    ...(serving ? {} : { destination: process.stderr }),
+  });
   for (const warning of warnings) log.warn(warning);
   const file = settings.configFile ? loadConfigFile(settings.configFile, { env, readFile }) : NO_CONFIG_FILE;
   loaded = { settings, file, log };
@@ -37,27 +44,52 @@ function configuration(): Configuration {
 }
 
 async function runServer(): Promise<number> {
+  const { settings } = configuration();
+  return settings.workers > 1 && !isWorker ? runPrimary() : runOne();
+}
+
+/** The process that serves, be it the only one or a worker. */
+async function runOne(): Promise<number> {
   const { settings, log } = configuration();
   const running = await serve(configuration());
-  if (settings.development) process.stdout.write(`${banner({ settings, seed: running.seed })}\n`);
+  if (settings.development && !isWorker) announce(running.seed);
   log.info({ issuer: settings.issuer.origin, port: settings.port, pid: process.pid }, 'listening');
   return new Promise((resolve) => {
-    const stop = (signal: string) => {
-      log.info({ signal }, 'stopping');
-      running.stop().then(
-        () => {
-          log.info('stopped');
-          resolve(0);
-        },
-        (error) => {
-          log.error({ err: error }, 'stopping failed');
-          resolve(70);
-        },
-      );
-    };
-    process.on('SIGTERM', stop);
-    process.on('SIGINT', stop);
+    onStopSignal(async () => {
+      try {
+        await running.stop();
+        log.info('stopped');
+        resolve(0);
+      } catch (error) {
+        log.error({ err: error }, 'stopping failed');
+        resolve(70);
+      }
+    });
   });
+}
+
+/** Prepares what the workers share, then only watches over them. */
+async function runPrimary(): Promise<number> {
+  const { settings } = configuration();
+  const prepared = await prepare(configuration());
+  const workers = supervise({ count: settings.workers, log: configuration().log });
+  onStopSignal((signal) => workers.stop(signal));
+  await Promise.race([workers.ready, workers.ended]);
+  if (settings.development) announce(prepared.seed);
+  return workers.ended;
+}
+
+function announce(seed: Parameters<typeof banner>[0]['seed']): void {
+  process.stdout.write(`${banner({ settings: configuration().settings, seed })}\n`);
+}
+
+function onStopSignal(stop: (signal: NodeJS.Signals) => void): void {
+  for (const name of ['SIGTERM', 'SIGINT'] as const) {
+    process.on(name, () => {
+      configuration().log.info({ signal: name }, 'stopping');
+      stop(name);
+    });
+  }
 }
 
 process.on('uncaughtException', (error) => {

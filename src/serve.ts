@@ -32,8 +32,7 @@ export class SchemaFault extends Error {}
 export async function serve({ settings, file, log }: ServeOptions): Promise<Running> {
   await prepareSchema(settings, log);
   const services = await openServices({ settings, file, log });
-  await services.clients.apply('config', file.clients);
-  const seed = settings.development ? await seedDevelopmentClient(services.clients) : undefined;
+  const seed = await applyConfiguration(services, file);
   let draining = false;
   const app = await createApp(services, { draining: () => draining });
   const server = createServer(app, { maxConnections: settings.maxConnections });
@@ -64,6 +63,22 @@ export async function serve({ settings, file, log }: ServeOptions): Promise<Runn
       await services.close();
     },
   };
+}
+
+/** What the workers of one machine share, done once before they start. */
+export async function prepare({ settings, file, log }: ServeOptions): Promise<Pick<Running, 'seed'>> {
+  await prepareSchema(settings, log);
+  const services = await openServices({ settings, file, log });
+  try {
+    return { seed: await applyConfiguration(services, file) };
+  } finally {
+    await services.close();
+  }
+}
+
+async function applyConfiguration({ clients, settings }: Services, file: ConfigFile): Promise<Running['seed']> {
+  await clients.apply('config', file.clients);
+  return settings.development ? seedDevelopmentClient(clients) : undefined;
 }
 
 function stopPatience(settings: Settings) {

@@ -1,0 +1,55 @@
+/** Several processes over one SQLite file. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { TestApp } from './support/app.ts';
+import { authorizationRequest, CALLBACK, codeOf, PASSWORD, signIn, token } from './support/flow.ts';
+import { startIssuer } from './support/issuer.ts';
+import { createVisitor } from './support/visitor.ts';
+
+test('two workers share sign-ins; of 100 parallel redemptions of a code one succeeds; a killed worker is replaced', async (t) => {
+  const issuer = await startIssuer(t, { env: { LATCHKEY_WORKERS: '2' } });
+  const app = issuer as unknown as TestApp;
+  const client = await issuer.createClient({ client_name: 'App', redirect_uris: [CALLBACK] });
+  await issuer.run('users', 'create', '--email', 'ada@example.com', '--name', 'Ada', '--verified', '--json');
+  const visitor = createVisitor(issuer.url);
+
+  const request = authorizationRequest(app, client.client_id, { prompt: 'create' });
+  const register = await visitor.submit(
+    await visitor.open(request.url),
+    { name: 'Bob', email: 'bob@example.com', password: PASSWORD },
+    '^/register/',
+  );
+  const code = /\b(\d{6})\b/.exec((await issuer.mail('bob@example.com')).text)?.[1] as string;
+  const back = await visitor.submit(register, { code }, '/verify/[^/]+$');
+  const params = {
+    grant_type: 'authorization_code',
+    code: codeOf(back) as string,
+    redirect_uri: CALLBACK,
+    code_verifier: request.verifier,
+  };
+  const answers = await Promise.all(Array.from({ length: 100 }, () => token(app, client, params)));
+  assert.equal(answers.filter(({ status }) => status === 200).length, 1);
+  assert.deepEqual(
+    answers.filter(({ status }) => status >= 500),
+    [],
+  );
+
+  const pids = [...issuer.output().matchAll(/"pid":(\d+),"msg":"listening"/g)].map((match) => Number(match[1]));
+  assert.equal(pids.length, 2);
+  process.kill(pids[0] as number, 'SIGKILL');
+  // A connection that the killed worker held breaks; whoever connects anew is served.
+  await fetch(`${issuer.url}/livez`).catch(() => {});
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  for (let n = 0; n < 10; n += 1) {
+    const fresh = createVisitor(issuer.url);
+    const again = authorizationRequest(app, client.client_id);
+    assert.ok(
+      codeOf(await signIn(fresh, await fresh.open(again.url), { email: 'bob@example.com', password: PASSWORD })),
+    );
+  }
+  for (let waited = 0; waited < 5000 && (issuer.output().match(/"msg":"listening"/g) ?? []).length < 3; waited += 100) {
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+  assert.equal((issuer.output().match(/"msg":"listening"/g) ?? []).length, 3);
+  assert.equal(await issuer.stop(), 0);
+});
