@@ -183,11 +183,12 @@ async function answering(ms: number): Promise<{ server: HttpServer; port: number
 
 test('a stop lets requests finish, tells clients to go elsewhere, and then refuses connections', async () => {
   const { server, port } = await answering(200);
-  const running = ask(port);
+  const agent = new Agent({ keepAlive: true });
+  const running = ask(port, agent);
   await later(50);
   const stopped = server.stop({ drainMs: 100, graceMs: 2000 });
   assert.equal(server.draining, true);
-  const during = ask(port);
+  const during = ask(port, agent);
   for (const answer of await Promise.all([running, during])) {
     assert.deepEqual([answer.text, answer.headers.connection], ['done', 'close']);
   }
