@@ -46,8 +46,11 @@ function findFaults(text: string): FieldError[] {
     const frame = stack.at(-1);
     if (token === '{' || token === '[') {
       if (stack.length === MAX_DEPTH) {
-        report('too_deep');
-        return faults;
+        report('invalid_format');
+        throw new AppError('invalid_request', {
+          message: `The JSON is nested more than ${MAX_DEPTH} levels deep.`,
+          fields: faults,
+        });
       }
       const names = token === '{' ? new Set<string>() : undefined;
       stack.push({ names, at: names ? '' : 0, expectsName: names !== undefined });
