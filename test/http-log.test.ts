@@ -77,7 +77,9 @@ test('identifiers in a path are shortened, and so is the path', async (t) => {
   await fetch(`${origin}/invitation/${'a1B2c3D4e5_-'.repeat(4)}`);
   await fetch(`${origin}/login/V1StGXR8_Z5jdHi6B-myT/consent`);
   await fetch(`${origin}/${'x/'.repeat(500)}`);
-  const [invitation, login, long] = await lines(3);
+  await fetch(`${origin}/.well-known/openid-configuration`);
+  const [invitation, login, long, discovery] = await lines(4);
+  assert.equal(discovery.path, '/.well-known/openid-configuration');
   assert.equal(invitation.path, '/invitation/a1B2c3…');
   assert.equal(login.path, '/login/V1StGX…/consent');
   assert.equal(long.path.length, 201);

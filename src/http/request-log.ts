@@ -9,8 +9,11 @@ export interface RequestLogOptions {
   quietPaths?: readonly string[];
 }
 
-/** Identifiers in paths may be worth something to a thief (a link of an invitation): six characters are kept. */
-const LONG_SEGMENT = /\/([A-Za-z0-9_-]{6})[A-Za-z0-9_.~-]{14,}/g;
+/**
+ * Identifiers in paths may be worth something to a thief (a link of an invitation): six characters are kept. Random
+ * ones have a digit or a capital letter; `openid-configuration` has neither.
+ */
+const LONG_SEGMENT = /\/(?=[^/]*[A-Z\d])([\w-]{6})[\w.~-]{14,}/g;
 const MAX_PATH = 200;
 
 /** For `createFront({ observe })`. */
