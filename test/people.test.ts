@@ -363,12 +363,18 @@ test('a page opened without a sign-in under way says so and offers a way on', as
 
 test('an error before any redirect is a page that tells the developer which parameter is wrong', async (t) => {
   const app = await startApp(t);
-  const browser = createVisitor(app.url, { accept: 'text/html', 'sec-fetch-dest': 'document', 'sec-fetch-mode': 'navigate' });
+  const browser = createVisitor(app.url, {
+    accept: 'text/html',
+    'sec-fetch-dest': 'document',
+    'sec-fetch-mode': 'navigate',
+  });
   const unknown = await browser.open('/oauth2/authorize?client_id=x');
   assert.equal(unknown.status, 400);
   assert.match(unknown.html, /client_id/);
   const client = await app.client();
-  const redirect = await browser.open(authorizationRequest(app, client.client_id, { redirect_uri: 'https://other.example/cb' }).url);
+  const redirect = await browser.open(
+    authorizationRequest(app, client.client_id, { redirect_uri: 'https://other.example/cb' }).url,
+  );
   assert.equal(redirect.status, 400);
   assert.match(redirect.html, /other\.example/);
 });
@@ -376,7 +382,11 @@ test('an error before any redirect is a page that tells the developer which para
 test('after a redirect to a custom scheme the tab shows the way back to the app', async (t) => {
   const app = await startApp(t);
   const uri = 'com.example.garden:/callback';
-  const native = await app.client({ application_type: 'native', token_endpoint_auth_method: 'none', redirect_uris: [uri] });
+  const native = await app.client({
+    application_type: 'native',
+    token_endpoint_auth_method: 'none',
+    redirect_uris: [uri],
+  });
   const browser = createVisitor(app.url, { 'sec-fetch-dest': 'document' });
   const login = await browser.open(authorizationRequest(app, native.client_id, { redirect_uri: uri }).url);
   const { email, password } = await somebody(app);

@@ -60,7 +60,9 @@ function refreshContract(name: string, start: Start): void {
       t.mock.timers.enable({ apis: ['Date'], now: Date.now() + 12_000 });
       assert.equal((await refresh(app, who, first)).body.error, 'invalid_grant');
       assert.equal(await alive(app, who, next.refresh_token as string), false);
-      const userinfo = await fetch(`${app.url}/oauth2/userinfo`, { headers: { authorization: `Bearer ${next.access_token}` } });
+      const userinfo = await fetch(`${app.url}/oauth2/userinfo`, {
+        headers: { authorization: `Bearer ${next.access_token}` },
+      });
       assert.equal(userinfo.status, 401);
     });
 

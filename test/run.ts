@@ -32,7 +32,12 @@ function testFiles(): string[] {
 
 if (args[0] === '--only' || args.length === 0) {
   step('types', process.execPath, ['node_modules/typescript/bin/tsc', '--noEmit']);
-  step('lint and format', process.execPath, ['node_modules/@biomejs/biome/bin/biome', 'ci', '--error-on-warnings', '.']);
+  step('lint and format', process.execPath, [
+    'node_modules/@biomejs/biome/bin/biome',
+    'ci',
+    '--error-on-warnings',
+    '.',
+  ]);
 }
 if (args[0] !== '--only') {
   installTools();
