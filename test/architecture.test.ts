@@ -31,7 +31,8 @@ const MAY_IMPORT: Record<string, string[]> = {
   audit: STORAGE,
   accounts: [...STORAGE, 'jobs', 'limits', 'audit'],
   sessions: [...STORAGE, 'jobs', 'audit'],
-  oidc: [...STORAGE, 'limits', 'audit'],
+  // The protocol answers requests itself.
+  oidc: [...STORAGE, 'http', 'limits', 'audit'],
 
   // Doors: they decide who asks, a feature decides what happens.
   login: [...PLUMBING, 'accounts', 'sessions', 'oidc', 'limits'],
@@ -48,7 +49,8 @@ const MAY_IMPORT: Record<string, string[]> = {
   'serve.ts': [...ROOT, 'dev', 'app.ts', 'services.ts'],
   'open.ts': [...ROOT, 'cli', 'serve.ts', 'services.ts'],
   'banner.ts': ['config', 'cli', 'dev'],
-  'main.ts': ['config', 'http', 'cli', 'banner.ts', 'open.ts', 'places.ts', 'serve.ts'],
+  'workers.ts': [],
+  'main.ts': ['config', 'http', 'cli', 'banner.ts', 'open.ts', 'places.ts', 'serve.ts', 'workers.ts'],
 };
 
 const MAX_LINES = 250;

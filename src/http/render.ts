@@ -10,7 +10,7 @@ import { createTemplates, plain } from './templates.ts';
 
 /** What a page needs of a Koa context. `state.locale` and `state.nonce` were set by earlier layers. */
 export interface PageContext {
-  state: { locale?: Locale; nonce?: string };
+  state: { locale?: Locale; nonce?: string; compress?: boolean };
   type: string;
   body: unknown;
   set(field: string, value: string): void;
@@ -74,6 +74,8 @@ export function createRenderer(options: RendererOptions): Renderer {
     page(ctx, name, data) {
       const locale = ctx.state.locale ?? 'en';
       const body = html(locale, name, data, { nonce: ctx.state.nonce });
+      // The only secrets of a page are form tokens, salted anew each time.
+      ctx.state.compress = true;
       ctx.type = 'html';
       ctx.body = body;
       ctx.set('Content-Language', locale);
