@@ -12,9 +12,12 @@ import { mountDevPages } from './dev/routes.ts';
 import { compress } from './http/compress.ts';
 import { createCookieKeys } from './http/cookies.ts';
 import { createCsrf } from './http/csrf.ts';
+import { failures } from './http/failures.ts';
 import { createFront, type Listener } from './http/front.ts';
 import { securityHeaders } from './http/headers.ts';
+import { pageQuery } from './http/page-query.ts';
 import { pageErrors } from './http/pages.ts';
+import { problems } from './http/problem.ts';
 import { requestContext } from './http/request-context.ts';
 import { requestLog } from './http/request-log.ts';
 import { edgeLimits } from './limits/edge.ts';
@@ -30,12 +33,13 @@ import { mountRegistration } from './login/register-routes.ts';
 import { mountSignIn } from './login/routes.ts';
 import { createAdapter } from './oidc/adapter.ts';
 import { claimsOf } from './oidc/claims.ts';
+import { explainRefusals } from './oidc/explain.ts';
 import { createGrantLoader } from './oidc/grants.ts';
 import { loadSigningKeys } from './oidc/keys.ts';
 import { protocolMiddleware } from './oidc/middleware.ts';
 import { createProvider, ROUTES } from './oidc/provider.ts';
 import { createRefreshReplay } from './oidc/refresh-replay.ts';
-import { mountWebFinger } from './oidc/webfinger.ts';
+import { mountWebFinger, WEBFINGER_PATH } from './oidc/webfinger.ts';
 import { mountHealth } from './ops/health.ts';
 import type { Services } from './services.ts';
 import { describeDevice } from './sessions/device.ts';
@@ -97,12 +101,16 @@ export async function createApp(services: Services, { draining }: { draining(): 
     grantSeen: rows.Grant.seen,
     backToApp: protocolPages.backToApp,
     originAllowed: clients.originAllowed,
+    errorPage: protocolPages.pages.error,
+    onBug: coreFailed,
   })) {
     provider.use(layer as never);
   }
-  provider.on('server_error', (ctx, error) =>
-    log.error({ err: error, request_id: requestContext(ctx.req).id }, 'the protocol core failed'),
-  );
+  provider.on('server_error', (ctx, error) => coreFailed(error, ctx));
+  explainRefusals(provider, {
+    development: settings.development,
+    onRefused: (facts, ctx) => log.info({ ...facts, request_id: requestContext(ctx.req).id }, 'the protocol refused'),
+  });
 
   provider.on('error' as never, unforeseen as never);
 
@@ -160,7 +168,14 @@ export async function createApp(services: Services, { draining }: { draining(): 
   });
   app.use(services.assets.middleware);
   app.use(api.middleware);
-  app.use(pageErrors({ page: renderer.page, development: settings.development, log }));
+  app.use(
+    failures({
+      pages: pageErrors({ page: renderer.page, development: settings.development, log }),
+      problems: problems({ log }),
+      machinePaths: HEALTH_PATHS,
+    }),
+  );
+  app.use(pageQuery({ except: [WEBFINGER_PATH] }));
   for (const layer of limits) app.use(layer);
   app.use(router.routes());
   app.use(router.allowedMethods());
@@ -174,6 +189,10 @@ export async function createApp(services: Services, { draining }: { draining(): 
     observe: requestLog({ log, quietPaths: HEALTH_PATHS }),
     next: (req, res) => void (isProtocol(req.url ?? '') ? protocol(req, res) : ours(req, res)),
   });
+
+  function coreFailed(error: unknown, ctx: { req: Context['req'] }): void {
+    log.error({ err: error, request_id: requestContext(ctx.req).id }, 'the protocol core failed');
+  }
 
   /** What no layer caught. Aborted connections are the client's business. */
   function unforeseen(error: Error & { code?: string }, ctx?: Context): void {

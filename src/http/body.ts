@@ -12,7 +12,7 @@ import { parseStrictJson } from './strict-json.ts';
 /** Bytes. */
 export const MAX_BODY = 64 * 1024;
 
-const FORM = 'application/x-www-form-urlencoded';
+export const FORM = 'application/x-www-form-urlencoded';
 const JSON_TYPE = 'application/json';
 
 /** What is needed of a koa context. */
@@ -53,9 +53,13 @@ function check<T extends z.ZodType>(schema: T, input: unknown): z.output<T> {
   throw new AppError('invalid_request', { message: `Not accepted: ${words.join(', ')}.`, fields });
 }
 
-async function readText(req: IncomingMessage, expected: string): Promise<string> {
+/**
+ * A body of this media type, as text and as nothing but UTF-8.
+ * @param max bytes. @throws AppError unsupported_media_type, body_too_large, invalid_request.
+ */
+export async function readText(req: IncomingMessage, expected: string, max = MAX_BODY): Promise<string> {
   checkType(req, expected);
-  const bytes = await readBytes(req);
+  const bytes = await readBytes(req, max);
   try {
     return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
   } catch (error) {
@@ -77,14 +81,14 @@ function checkType(req: IncomingMessage, expected: string): void {
  * A body that is too long is answered at once and the rest of it thrown away as it arrives, so that the sender gets
  * to read the answer; `requestTimeout` bounds how long that may go on.
  */
-async function readBytes(req: IncomingMessage): Promise<Buffer> {
+async function readBytes(req: IncomingMessage, max: number): Promise<Buffer> {
   const chunks: Buffer[] = [];
   let length = 0;
   try {
-    if (Number(req.headers['content-length'] ?? 0) > MAX_BODY) throw tooLarge();
+    if (Number(req.headers['content-length'] ?? 0) > max) throw tooLarge(max);
     for await (const chunk of req.iterator({ destroyOnReturn: false })) {
       length += (chunk as Buffer).length;
-      if (length > MAX_BODY) throw tooLarge();
+      if (length > max) throw tooLarge(max);
       chunks.push(chunk as Buffer);
     }
   } catch (error) {
@@ -95,8 +99,6 @@ async function readBytes(req: IncomingMessage): Promise<Buffer> {
   return Buffer.concat(chunks, length);
 }
 
-function tooLarge(): AppError {
-  return new AppError('body_too_large', {
-    message: `The body is longer than ${MAX_BODY} bytes, the most that is read.`,
-  });
+function tooLarge(max: number): AppError {
+  return new AppError('body_too_large', { message: `The body is longer than ${max} bytes, the most that is read.` });
 }

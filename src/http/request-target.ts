@@ -11,7 +11,7 @@ export function targetFault(target: string): Refusal | undefined {
     return {
       code: 'invalid_request',
       status: 414,
-      detail: `The address is ${target.length} characters long; at most ${MAX_TARGET} are read. Send long requests by POST or as a pushed authorization request.`,
+      detail: `The address is ${target.length} characters long; at most ${MAX_TARGET} are read. Send what is long in a body: an authorization request may be pushed (RFC 9126).`,
     };
   }
   if (!target.startsWith('/')) return malformed('The address of a request starts with "/".');

@@ -65,6 +65,7 @@ export function createProtocolPages({ renderer, i18n, development }: ProtocolPag
     },
 
     deviceEnter(ctx, error) {
+      if (error && ctx.oidc.session?.exp === undefined) return deviceWithoutCookie(ctx);
       const wrong = error as { userCode?: string; name: string } | undefined;
       const code = wrong && (DEVICE_FAULTS[wrong.name] ?? 'device_failed');
       show(ctx, 'device/enter', {
@@ -97,6 +98,24 @@ export function createProtocolPages({ renderer, i18n, development }: ProtocolPag
       show(ctx, 'device/done', { success: true, client: viewOfClient(ctx.oidc.client) });
     },
   };
+
+  /** The form came without the session of the page it was on, and no session that could hold a new one was stored. */
+  function deviceWithoutCookie(ctx: KoaContextWithOIDC): void {
+    // Else the core saves it, which fails for one that was never stored (lib/models/session.js, persist).
+    (ctx.oidc.session as unknown as { touched: boolean }).touched = false;
+    ctx.status = 400;
+    const message =
+      'The browser sent no cookie of the page that this form is on. Allow cookies, open the page again, and type the code once more.';
+    show(ctx, 'error', {
+      status: 400,
+      code: 'invalid_request',
+      message,
+      requestId: requestContext(ctx.req).id,
+      developer: null,
+      backUrl: ctx.oidc.urlFor('code_verification'),
+      retryAfter: null,
+    });
+  }
 
   return {
     pages,

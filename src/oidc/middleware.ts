@@ -2,6 +2,9 @@
 
 import type { Middleware } from 'koa';
 import type { KoaContextWithOIDC } from 'oidc-provider';
+import { createInputCheck } from './input.ts';
+import { createRefuser, type RefuserOptions } from './refusal.ts';
+import { createUnanswered, type UnansweredOptions } from './unanswered.ts';
 
 export interface ProtocolMiddlewareOptions {
   /** Ends the browser session that the protocol signed out, with all that hangs on it. */
@@ -9,6 +12,8 @@ export interface ProtocolMiddlewareOptions {
   grantSeen(grantId: string): Promise<void>;
   backToApp(ctx: KoaContextWithOIDC): void;
   originAllowed(origin: string): Promise<boolean>;
+  errorPage: RefuserOptions['errorPage'];
+  onBug: UnansweredOptions['onBug'];
 }
 
 /** Public documents, which any page may read. */
@@ -19,7 +24,10 @@ const OPEN = new Set([
 ]);
 
 export function protocolMiddleware(options: ProtocolMiddlewareOptions): Middleware[] {
-  return [preflight, unavailable, emptyAnswers, endings] as unknown as Middleware[];
+  const refuse = createRefuser(options);
+  const unanswered = createUnanswered({ refuse, onBug: options.onBug });
+  const layers = [preflight, unanswered, createInputCheck(refuse), unavailable, emptyAnswers, endings];
+  return layers as unknown as Middleware[];
 
   /** The core answers any origin's preflight; here only those of registered clients learn anything. */
   async function preflight(ctx: KoaContextWithOIDC, next: () => Promise<void>) {

@@ -1,0 +1,89 @@
+/**
+ * What reaches the protocol core is well-formed: text, each parameter once, none of a size that no client can mean.
+ * The core itself replaces what is not UTF-8, reads only so many parameters, and stores any length. Knows the names
+ * of parameters, not what they mean.
+ */
+import type { IncomingMessage } from 'node:http';
+import type { KoaContextWithOIDC } from 'oidc-provider';
+import { AppError } from '../errors.ts';
+import { FORM, readText } from '../http/body.ts';
+import { parsePairs } from '../http/form-pairs.ts';
+import { isAuthorization, type Refuse } from './refusal.ts';
+
+/** Bytes; the core reads no more (lib/shared/selective_body.js). */
+const MAX_BODY = 56 * 1024;
+const MAX_PARAMETERS = 100;
+/** Characters. */
+const MAX_VALUE = 4096;
+/** These hold a token, possibly a signed one with many claims. */
+const TOKENS = new Set(['id_token_hint', 'client_assertion', 'request', 'token']);
+const MAX_TOKEN = 16 * 1024;
+
+/** RFC 8707 section 2. */
+const REPEATABLE = new Set(['resource']);
+/** Repeated, these are told to the application, whose way back is not in doubt (RFC 6749 section 4.1.2.1). */
+const TOLD_TO_THE_APP = new Set([
+  ...['response_type', 'response_mode', 'scope', 'state', 'nonce', 'prompt', 'max_age', 'display', 'acr_values'],
+  ...['ui_locales', 'claims_locales', 'login_hint', 'id_token_hint', 'claims', 'code_challenge'],
+  ...['code_challenge_method', 'request', 'request_uri', 'registration', 'dpop_jkt'],
+]);
+
+type Pair = [name: string, value: string];
+
+export function createInputCheck(refuse: Refuse) {
+  return async function inputCheck(ctx: KoaContextWithOIDC, next: () => Promise<void>): Promise<void> {
+    try {
+      checkPairs(parsePairs(ctx.querystring), isAuthorization(ctx.path));
+      if (ctx.method === 'POST' && hasBody(ctx.req)) {
+        const text = await readText(ctx.req, FORM, MAX_BODY);
+        checkPairs(parsePairs(text), false);
+        replay(ctx.req, text);
+      }
+    } catch (error) {
+      if (!(error instanceof AppError)) throw error;
+      const { status, message, headers } = error;
+      return refuse(ctx, { status, error: 'invalid_request', description: message, headers });
+    }
+    await next();
+  };
+}
+
+function checkPairs(pairs: Pair[], coreTells: boolean): void {
+  if (pairs.length > MAX_PARAMETERS) throw malformed(`More than ${MAX_PARAMETERS} parameters were sent.`);
+  const seen = new Set<string>();
+  for (const [name, value] of pairs) {
+    if (name.length > 100) throw malformed('The name of a parameter is longer than 100 characters.');
+    if (hasControls(name) || hasControls(name === 'claims' ? value.replace(/[\t\n\r]/g, '') : value)) {
+      throw malformed(`The parameter '${name}' has control characters.`);
+    }
+    const max = TOKENS.has(name) ? MAX_TOKEN : MAX_VALUE;
+    if (value.length > max) throw malformed(`The parameter '${name}' is longer than ${max} characters.`);
+    if (seen.has(name) && !REPEATABLE.has(name) && !(coreTells && TOLD_TO_THE_APP.has(name))) {
+      throw malformed(`The parameter '${name}' was sent more than once.`);
+    }
+    seen.add(name);
+  }
+}
+
+function hasControls(text: string): boolean {
+  return /\p{Cc}/u.test(text);
+}
+
+function malformed(message: string): AppError {
+  return new AppError('invalid_request', { message });
+}
+
+function hasBody({ headers }: IncomingMessage): boolean {
+  return headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0;
+}
+
+/**
+ * Lets the core read the body once more. Its other way, `req.body`, prints a warning on the console and refuses the
+ * body that it finds there as soon as anything was left unread.
+ */
+function replay(req: IncomingMessage, text: string): void {
+  const iterator = async function* () {
+    yield Buffer.from(text);
+  };
+  Object.defineProperties(req, { readable: { value: true }, iterator: { value: iterator } });
+}
