@@ -7,6 +7,7 @@ import type { Outbox } from '../jobs/outbox.ts';
 import { canonicalEmail } from './email.ts';
 import type { PasswordPolicy } from './password-policy.ts';
 import type { Passwords } from './passwords.ts';
+import { profileFaults } from './profile.ts';
 import { newAccount } from './registration.ts';
 import type { Account, AccountStore, Profile } from './store.ts';
 
@@ -109,6 +110,8 @@ export function createAccounts(options: AccountsOptions) {
       const account = await existing(id);
       const given = Object.entries(changes).filter(([, value]) => value !== undefined);
       const clean = Object.fromEntries(given.map(([field, value]) => [field, value?.normalize('NFC').trim() || null]));
+      const fields = profileFaults(clean);
+      if (fields.length > 0) throw new AppError('invalid_request', { message: 'The profile is not accepted.', fields });
       await db.write(() => store.setProfile(id, { ...account.profile, ...clean }));
       return existing(id);
     },
@@ -121,6 +124,12 @@ export function createAccounts(options: AccountsOptions) {
         throw new AppError('invalid_request', {
           message: 'This is not an e-mail address.',
           fields: [{ field: 'email', code: 'email_invalid' }],
+        });
+      const faults = profileFaults({ name: input.name });
+      if (faults.length > 0)
+        throw new AppError('invalid_request', {
+          message: 'The name is one line of at most 200 characters.',
+          fields: faults,
         });
       let passwordHash: string | null = null;
       if (input.password !== undefined) {

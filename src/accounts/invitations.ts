@@ -1,12 +1,13 @@
 /** An invitation by mail: the link's page sets name and password; the account exists, verified, from then on. */
 import type { Database } from '../db/database.ts';
 import { UniqueViolation } from '../db/database.ts';
-import { AppError, type FieldError } from '../errors.ts';
+import { AppError } from '../errors.ts';
 import type { Outbox } from '../jobs/outbox.ts';
 import type { Challenges } from './challenges.ts';
 import { canonicalEmail } from './email.ts';
 import type { PasswordPolicy } from './password-policy.ts';
 import type { Passwords } from './passwords.ts';
+import { nameFaults } from './profile.ts';
 import { newAccount } from './registration.ts';
 import type { Account, AccountStore } from './store.ts';
 
@@ -72,8 +73,8 @@ export function createInvitations(options: InvitationsOptions) {
       if (!challenge) throw gone();
       const invited = challenges.dataOf<Invited>(challenge);
       const name = input.name.normalize('NFC').trim();
-      const fields: FieldError[] = name === '' ? [{ field: 'name', code: 'name_missing' }] : [];
-      fields.push(...policy.check(input.password, { email: challenge.sent_to, name, service: options.serviceName }));
+      const about = { email: challenge.sent_to, name, service: options.serviceName };
+      const fields = [...nameFaults(name), ...policy.check(input.password, about)];
       if (fields.length > 0) throw new AppError('invalid_request', { fields });
       const passwordHash = await passwords.hash(input.password);
       const account = newAccount({

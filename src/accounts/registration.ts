@@ -12,6 +12,7 @@ import type { Challenges } from './challenges.ts';
 import { canonicalEmail, domainAllowed } from './email.ts';
 import type { PasswordPolicy } from './password-policy.ts';
 import type { Passwords } from './passwords.ts';
+import { nameFaults } from './profile.ts';
 import type { Account, AccountStore, Profile } from './store.ts';
 
 export interface RegistrationRules {
@@ -47,8 +48,7 @@ export function createRegistration(options: RegistrationOptions) {
     if (!email) fields.push({ field: 'email', code: 'email_invalid' });
     else if (!domainAllowed(email.canonical, rules.domains)) fields.push({ field: 'email', code: 'email_domain' });
     const name = input.name.normalize('NFC').trim();
-    if (name === '') fields.push({ field: 'name', code: 'name_missing' });
-    if ([...name].length > 200) fields.push({ field: 'name', code: 'name_too_long', values: { max: 200 } });
+    fields.push(...nameFaults(name));
     const about = { email: email?.canonical ?? input.email, name, service: rules.serviceName };
     fields.push(...policy.check(input.password, about));
     if (!email || fields.length > 0) throw new AppError('invalid_request', { fields });

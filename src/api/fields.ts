@@ -1,6 +1,7 @@
 /** The members that callers of the account API send, with their bounds. One schema checks a request and describes it. */
 import { z } from 'zod';
 import 'zod-openapi';
+import { isHttpsUrl, isLanguageTag, isTimeZone, ONE_LINE } from '../accounts/profile.ts';
 
 /** Counts characters as people and JSON Schema do (code points), not UTF-16 units. */
 function characters(max: number) {
@@ -15,32 +16,7 @@ function characters(max: number) {
 
 /** One line of text. */
 function line(max: number) {
-  return characters(max).regex(/^\P{Cc}*$/u, 'invalid_characters');
-}
-
-function isHttpsUrl(value: string): boolean {
-  const url = URL.parse(value);
-  return /^https:\/\/\S+$/i.test(value) && url !== null && url.username === '' && url.password === '';
-}
-
-/** BCP 47, by the rules of ECMA-402. */
-function isLanguageTag(value: string): boolean {
-  try {
-    return Intl.getCanonicalLocales(value).length === 1;
-  } catch {
-    return false;
-  }
-}
-
-/** A name of the IANA time zone database; an offset such as `+01:00` is none. */
-function isTimeZone(value: string): boolean {
-  try {
-    return (
-      /^[A-Za-z]/.test(value) && new Intl.DateTimeFormat('en', { timeZone: value }).resolvedOptions().timeZone !== ''
-    );
-  } catch {
-    return false;
-  }
+  return characters(max).regex(ONE_LINE, 'invalid_characters');
 }
 
 const name = (description: string, example: string) => line(200).nullable().meta({ description, example });
