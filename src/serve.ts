@@ -38,6 +38,7 @@ export async function serve({ settings, file, log }: ServeOptions): Promise<Runn
   const server = createServer(app, { maxConnections: settings.maxConnections });
   await server.listen({ host: settings.host, port: settings.port });
   services.outbox.start();
+  services.audit.start();
   const stopSweeping = startSweeping({
     sweeps: [
       services.artifacts.purge,
@@ -47,6 +48,7 @@ export async function serve({ settings, file, log }: ServeOptions): Promise<Runn
       services.rows.Grant.purge,
       services.challenges.purge,
       services.windows.purge,
+      services.audit.sweep,
     ],
     onError: (error) => log.warn({ err: error }, 'expired rows could not be removed; the next round tries again'),
   });

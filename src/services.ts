@@ -13,6 +13,7 @@ import { createRegistration } from './accounts/registration.ts';
 import { createAccountStore } from './accounts/store.ts';
 import { chooseArtifacts } from './artifacts/choose.ts';
 import { createSqlArtifacts } from './artifacts/sql.ts';
+import { createAuditLog } from './audit/log.ts';
 import type { ConfigFile } from './config/file.ts';
 import type { Settings } from './config/settings.ts';
 import { connect, type DatabaseTarget } from './db/connect.ts';
@@ -58,6 +59,13 @@ export async function openServices({ settings, file, log }: ServicesOptions) {
   const issuer = settings.issuer.origin;
   const db = await connect(databaseTarget(settings));
   const keyring = await createKeyring({ store: createDataKeyStore(db), secretKeys: settings.secretKeys });
+  const audit = createAuditLog({
+    db,
+    keyring,
+    retentionMs: settings.auditRetention * 1000,
+    onCheckpoint: ({ seq, chain }) => log.info({ checkpoint: `${seq}:${chain}` }, 'audit checkpoint'),
+    onError: (error) => log.error({ err: error }, 'the audit log could not be sealed; the next round tries again'),
+  });
   const artifacts = chooseArtifacts({
     sql: createSqlArtifacts({ db, keyring }),
     redis: settings.redisUrl ? await openRedis(settings.redisUrl) : undefined,
@@ -136,6 +144,7 @@ export async function openServices({ settings, file, log }: ServicesOptions) {
     log,
     db,
     keyring,
+    audit,
     artifacts,
     i18n,
     assets,
@@ -164,6 +173,7 @@ export async function openServices({ settings, file, log }: ServicesOptions) {
 
     async close(): Promise<void> {
       await outbox.stop();
+      await audit.stop();
       await mailer.close();
       await outbound.close();
       await artifacts.close();

@@ -42,6 +42,8 @@ export interface Settings {
     refreshToken: { idle: number; absolute: number };
     session: { idle: number; absolute: number };
   };
+  /** Seconds. */
+  auditRetention: number;
   /** CIDR. */
   trustProxy: string[];
   /** Host names and CIDR. */
@@ -106,6 +108,7 @@ export function assemble(values: z.output<typeof Variables>, cwd: string, nodeEn
       },
       session: { idle: values.LATCHKEY_SESSION_IDLE_TTL, absolute: values.LATCHKEY_SESSION_ABSOLUTE_TTL },
     },
+    auditRetention: values.LATCHKEY_AUDIT_RETENTION,
     trustProxy: values.LATCHKEY_TRUST_PROXY,
     outboundAllow: values.LATCHKEY_OUTBOUND_ALLOW,
     hstsSubdomains: values.LATCHKEY_HSTS_SUBDOMAINS,

@@ -180,6 +180,12 @@ export const GROUPS = {
     LATCHKEY_SESSION_ABSOLUTE_TTL: lifetime('30d', '1s', '30d', 'A browser session ends after this, used or not.'),
     LATCHKEY_INTERACTION_TTL: lifetime('1h', '1m', '1d', 'Time to finish a sign-in that was begun.'),
     LATCHKEY_DEVICE_CODE_TTL: lifetime('10m', '1m', '1h', 'Time to confirm a device.'),
+    LATCHKEY_AUDIT_RETENTION: lifetime(
+      '365d',
+      '1d',
+      '3650d',
+      'Entries of the audit log that are older than this are removed.',
+    ),
   },
   'Network and process': {
     LATCHKEY_TRUST_PROXY: setting(list(network), '', {

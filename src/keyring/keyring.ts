@@ -6,7 +6,7 @@ import { createHmac, createSecretKey, type KeyObject, randomBytes } from 'node:c
 import { envelopeKey, keyId, open, seal } from './envelope.ts';
 import type { DataKeyStore } from './store.ts';
 
-const PURPOSES = ['payload', 'client', 'signing', 'code', 'pepper', 'cookie', 'csrf', 'outbox'] as const;
+const PURPOSES = ['payload', 'client', 'signing', 'code', 'pepper', 'cookie', 'csrf', 'outbox', 'audit'] as const;
 export type Purpose = (typeof PURPOSES)[number];
 
 export interface Keyring {

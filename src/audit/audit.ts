@@ -1,0 +1,83 @@
+/**
+ * The append-only record of security events. `record` is steps of the unit of work that changes something, so that
+ * the change and its record are one: losing the record fails the action.
+ */
+import { newIdentifier } from '../artifacts/identifier.ts';
+import type { Database } from '../db/database.ts';
+import type { Steps } from '../db/statement.ts';
+import type { AuditEntry, NewEvent } from './events.ts';
+import type { Facts, Macs } from './macs.ts';
+import type { AuditStore, Filter, Row } from './store.ts';
+
+/** A header is somebody else's text: only so much of it is kept. */
+const MAX_TEXT = 512;
+const EXPORT_PAGE = 500;
+
+export interface AuditOptions {
+  db: Database;
+  store: AuditStore;
+  macs: Macs;
+}
+
+export function createAudit({ db, store, macs }: AuditOptions) {
+  function* record(event: NewEvent): Steps<void> {
+    const { by } = event;
+    const row: Facts = {
+      id: newIdentifier(),
+      at: Date.now(),
+      type: event.type,
+      outcome: event.outcome ?? 'success',
+      account_id: event.account ?? null,
+      client_id: event.client ?? null,
+      session_id: event.session ?? null,
+      via: by.via,
+      ip: by.ip,
+      user_agent: by.userAgent?.slice(0, MAX_TEXT).toWellFormed().replaceAll('\0', '') ?? null,
+      request_id: by.requestId,
+      details: JSON.stringify(event.details ?? {}),
+    };
+    yield* store.insert({ ...row, mac: macs.row(row) });
+  }
+
+  async function list(filter: Filter, limit: number, cursor?: string) {
+    const rows = await store.list(filter, limit + 1, cursor);
+    const items = rows.slice(0, limit).map(entryOf);
+    return { items, next: rows.length > limit ? (items.at(-1)?.id ?? null) : null };
+  }
+
+  return {
+    record,
+
+    /** An event that changes nothing, in a unit of work of its own. */
+    note: (event: NewEvent): Promise<void> => db.write(() => record(event)),
+
+    pseudonym: macs.pseudonym,
+
+    /** Newest first; `next` is the cursor of the next page. */
+    list,
+
+    /** Every entry that fits, newest first, page by page. */
+    async *entries(filter: Filter): AsyncGenerator<AuditEntry[]> {
+      let cursor: string | undefined;
+      do {
+        const page = await list(filter, EXPORT_PAGE, cursor);
+        yield page.items;
+        cursor = page.next ?? undefined;
+      } while (cursor !== undefined);
+    },
+  };
+}
+
+export type Audit = ReturnType<typeof createAudit>;
+/** What features need of it. */
+export type Recorder = Pick<Audit, 'record' | 'note' | 'pseudonym'>;
+
+function entryOf(row: Row): AuditEntry {
+  const { mac: _mac, chain: _chain, at, details, seq, ...facts } = row;
+  return {
+    ...(facts as Omit<AuditEntry, 'at' | 'details' | 'seq'>),
+    seq,
+    at: new Date(at).toISOString(),
+    details: JSON.parse(details) as Record<string, unknown>,
+  };
+}
