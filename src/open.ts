@@ -1,8 +1,8 @@
 /** The features for a command of the command line: opened for one command, closed after it. */
 import { connect } from './db/connect.ts';
-import { migrate, pendingMigrations } from './db/migrate.ts';
+import { migrate, pendingMigrations, SchemaFault } from './db/migrate.ts';
 import { migrationsDir } from './places.ts';
-import { SchemaFault, type ServeOptions } from './serve.ts';
+import type { ServeOptions } from './serve.ts';
 import { databaseTarget, openServices, type Services } from './services.ts';
 
 type CommandServices = import('./cli/services.ts').Services;

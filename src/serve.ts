@@ -4,7 +4,7 @@ import { createApp } from './app.ts';
 import type { ConfigFile } from './config/file.ts';
 import type { Settings } from './config/settings.ts';
 import { connect } from './db/connect.ts';
-import { migrate, pendingMigrations } from './db/migrate.ts';
+import { migrate, pendingMigrations, SchemaFault } from './db/migrate.ts';
 import { seedDevelopmentClient } from './dev/seed.ts';
 import { createServer } from './http/server.ts';
 import { startSweeping } from './jobs/sweep.ts';
@@ -24,9 +24,6 @@ export interface Running {
   /** Resolves when nothing of the process is left to do. A second call ends at once. */
   stop(): Promise<void>;
 }
-
-/** A schema that this version does not know how to serve yet; the message is for the operator. */
-export class SchemaFault extends Error {}
 
 /** @throws DatabaseFault, KeyringFault, SchemaFault, ListenFault, AppError: each with a sentence for the operator. */
 export async function serve({ settings, file, log }: ServeOptions): Promise<Running> {

@@ -103,7 +103,11 @@ export async function openServices({ settings, file, log }: ServicesOptions) {
   const resources = createResources(file.resources);
   const keys = createKeyStore({ db, keyring });
   const validate = clientValidator({ issuer, resources, keys: () => loadSigningKeys(keys) });
-  const clients = createClients({ store: createClientStore({ db, keyring }), validate });
+  const clients = createClients({
+    store: createClientStore({ db, keyring }),
+    validate,
+    resourceScopes: resources.scopes,
+  });
   const consents = createConsentStore(db);
   const grants = createGrantStore({ db, keyring });
   const sessionRows = createSessionStore({ db, keyring });

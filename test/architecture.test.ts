@@ -41,7 +41,7 @@ const MAY_IMPORT: Record<string, string[]> = {
   device: [...PLUMBING, 'sessions', 'oidc', 'limits'],
   dev: [...PLUMBING, 'mail', 'oidc'],
   ops: [...PLUMBING, 'db', 'artifacts'],
-  cli: ['errors.ts', 'config', 'db', 'keyring', 'mail', ...FEATURES],
+  cli: ['config', 'db', 'keyring', 'mail', ...PLUMBING, ...FEATURES],
 
   // Where parts meet.
   'services.ts': ROOT,

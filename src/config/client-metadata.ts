@@ -74,7 +74,7 @@ export const clientMembers = {
     .string()
     .regex(SCOPE, 'is not a list of scopes separated by spaces')
     .optional()
-    .describe('Scopes it may ask for; all when left out.'),
+    .describe("Scopes it may ask for; all when left out, but the account API's only for a first-party one."),
   subject_type: z.literal('public').optional().describe('Every application sees the same subject.'),
   id_token_signed_response_alg: z
     .enum(['RS256', 'ES256', 'EdDSA'])

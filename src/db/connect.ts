@@ -1,5 +1,5 @@
 /** Opens the configured database, or says in one sentence within seconds why that does not work. */
-import { mkdirSync } from 'node:fs';
+import { closeSync, mkdirSync, openSync } from 'node:fs';
 import { dirname } from 'node:path';
 import type { Database } from './database.ts';
 
@@ -37,6 +37,8 @@ async function connectPostgres(url: string): Promise<Database> {
 async function connectSqlite(file: string): Promise<Database> {
   try {
     mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
+    // Made for its owner alone; the files that SQLite lays beside it take its mode.
+    closeSync(openSync(file, 'a', 0o600));
     const { openSqlite } = await import('./sqlite.ts');
     return openSqlite(file);
   } catch (error) {

@@ -14,6 +14,12 @@ const TABLE = 'schema_migrations';
 const ADVISORY_LOCK = 7_235_861;
 const LOCK_PATIENCE_MS = 60_000;
 
+/** A schema that this version can't serve yet; the message is for the operator. */
+export class SchemaFault extends Error {
+  /** `EX_CONFIG` of sysexits.h. */
+  readonly exitCode = 78;
+}
+
 /** Names of the migrations that `directory` has and the database does not, in order. */
 export async function pendingMigrations(database: Database, directory: string): Promise<string[]> {
   const exists =

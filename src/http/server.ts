@@ -33,6 +33,8 @@ export const SERVER_LIMITS: Readonly<ServerLimits> = {
 /** The port can't be had; the message is a sentence for the operator. */
 export class ListenFault extends Error {
   override name = 'ListenFault';
+  /** `EX_UNAVAILABLE` of sysexits.h. */
+  readonly exitCode = 69;
 }
 
 export interface HttpServer {

@@ -6,6 +6,7 @@ import type { Context } from 'koa';
 import type Provider from 'oidc-provider';
 import type { Client, Interaction, InteractionResults } from 'oidc-provider';
 import { AppError } from '../errors.ts';
+import { cookieNames } from '../oidc/provider.ts';
 
 /** Pages of one flow, by the prompt that asks for them. */
 const PAGE_OF_PROMPT: Record<string, string> = { login: 'login', create: 'register', consent: 'consent' };
@@ -53,7 +54,7 @@ export function createFlows({ provider, secureCookies, lifetime }: FlowsOptions)
     begin(ctx: Cookies, interaction: { uid: string; prompt: { name: string } }): string {
       forgetOldest(ctx);
       ctx.cookies.set(nameOf(interaction.uid), interaction.uid, { ...settings, maxAge: lifetime * 1000 });
-      return `/${PAGE_OF_PROMPT[interaction.prompt.name] ?? 'login'}/${interaction.uid}`;
+      return pathOf(interaction);
     },
 
     /** @throws AppError interaction_expired when it ended, belongs to another browser, or its session did. */
@@ -78,10 +79,15 @@ export function createFlows({ provider, secureCookies, lifetime }: FlowsOptions)
       interaction.result = 'error' in result ? result : { ...interaction.lastSubmission, ...result };
       await interaction.save(Math.max(1, interaction.exp - Math.floor(Date.now() / 1000)));
       ctx.cookies.set(nameOf(flow.uid), null, settings);
+      ctx.cookies.set(cookieNames(secureCookies).interaction, null, { ...settings, path: pathOf(interaction) });
       ctx.status = 303;
       ctx.redirect(interaction.returnTo);
     },
   };
+}
+
+function pathOf({ uid, prompt }: { uid: string; prompt: { name: string } }): string {
+  return `/${PAGE_OF_PROMPT[prompt.name] ?? 'login'}/${uid}`;
 }
 
 export type Flows = ReturnType<typeof createFlows>;

@@ -18,8 +18,9 @@ export const ACCOUNT_SCOPES = ['account:read', 'account:write'] as const;
 export const SCOPES = [...Object.keys(SCOPE_CLAIMS), 'offline_access', ...ACCOUNT_SCOPES];
 
 /** Scopes of a client that did not say which it wants: everything but the account API for other people's apps. */
-export function defaultScopes(firstParty: boolean): string {
-  return SCOPES.filter((scope) => firstParty || !ACCOUNT_SCOPES.includes(scope as never)).join(' ');
+export function defaultScopes(firstParty: boolean, resourceScopes: string[]): string {
+  const own = SCOPES.filter((scope) => firstParty || !ACCOUNT_SCOPES.includes(scope as never));
+  return [...own, ...resourceScopes].join(' ');
 }
 
 export interface ClaimsSource {

@@ -2,6 +2,13 @@
 import { type Configuration, errors } from 'oidc-provider';
 import { SCOPES } from './claims.ts';
 
+/** Our own members that hold seconds. */
+const SECONDS: Record<string, { min: number; max: number }> = {
+  refresh_replay_window: { min: 0, max: 300 },
+  refresh_token_idle_ttl: { min: 1, max: 365 * 86_400 },
+  refresh_token_absolute_ttl: { min: 1, max: 365 * 86_400 },
+};
+
 const SIGNING = ['RS256', 'ES256', 'EdDSA'];
 
 export const CLIENT_RULES = (resourceScopes: string[]): Configuration => ({
@@ -15,12 +22,13 @@ export const CLIENT_RULES = (resourceScopes: string[]): Configuration => ({
   },
   clientAuthMethods: ['client_secret_basic', 'client_secret_post', 'none', 'private_key_jwt'],
   extraClientMetadata: {
-    properties: ['first_party', 'require_pkce', 'refresh_replay_window'],
+    properties: ['first_party', 'require_pkce', ...Object.keys(SECONDS)],
     validator: (_ctx, key, value) => {
       if (value === undefined) return;
-      if (key === 'refresh_replay_window') {
-        if (Number.isInteger(value) && (value as number) >= 0 && (value as number) <= 300) return;
-        throw new errors.InvalidClientMetadata(`${key} must be a number of seconds from 0 to 300`);
+      const bounds = SECONDS[key];
+      if (bounds) {
+        if (Number.isInteger(value) && (value as number) >= bounds.min && (value as number) <= bounds.max) return;
+        throw new errors.InvalidClientMetadata(`${key} must be seconds from ${bounds.min} to ${bounds.max}`);
       }
       if (typeof value !== 'boolean') throw new errors.InvalidClientMetadata(`${key} must be true or false`);
     },

@@ -2,6 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
 import { AppError } from '../errors.ts';
+import { defaultScopes } from './claims.ts';
 import type { ClientMetadata, ClientSource, ClientStore, StoredClient } from './client-store.ts';
 
 /** How stale a client may be on an instance that did not change it. */
@@ -12,6 +13,8 @@ export interface ClientsOptions {
   store: ClientStore;
   /** Checks metadata by the protocol core's own rules. @throws with `error_description` when they are not met. */
   validate(metadata: ClientMetadata): Promise<void>;
+  /** Scopes of the declared resources. */
+  resourceScopes: string[];
 }
 
 export interface NewClient {
@@ -20,7 +23,7 @@ export interface NewClient {
   enabled?: boolean;
 }
 
-export function createClients({ store, validate }: ClientsOptions) {
+export function createClients({ store, validate, resourceScopes }: ClientsOptions) {
   const cache = new LRUCache<string, { client: StoredClient | undefined }>({ max: 1000, ttl: STALE_MS });
   let origins: { until: number; known: Set<string> } | undefined;
 
@@ -69,7 +72,9 @@ export function createClients({ store, validate }: ClientsOptions) {
     /** What the protocol core reads: metadata of an enabled client. */
     async metadata(clientId: string): Promise<ClientMetadata | undefined> {
       const client = await find(clientId);
-      return client?.enabled ? client.metadata : undefined;
+      if (!client?.enabled) return undefined;
+      const { metadata } = client;
+      return { scope: defaultScopes(metadata['first_party'] === true, resourceScopes), ...metadata };
     },
 
     /** Registers a client. The answer carries the secret, which is shown this once.

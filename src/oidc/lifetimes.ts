@@ -12,6 +12,8 @@ export interface Lifetimes {
 }
 
 const DAY = 86_400;
+/** What a client's own setting may ask for. */
+const LONGEST_CHAIN = 365 * DAY;
 
 export function ttlConfiguration(lifetimes: Lifetimes) {
   const accessToken = (_ctx: unknown, token: { resourceServer?: { accessTokenTTL?: number } }) =>
@@ -31,10 +33,16 @@ export function ttlConfiguration(lifetimes: Lifetimes) {
     DeviceCode: lifetimes.deviceCode,
     IdToken: lifetimes.idToken,
     Interaction: lifetimes.interaction,
-    RefreshToken: (_ctx: KoaContextWithOIDC, token: RefreshToken, _client: Client) =>
-      sliding(lifetimes.refreshToken, token.iiat),
+    RefreshToken: (_ctx: KoaContextWithOIDC, token: RefreshToken, client: Client) =>
+      sliding(
+        {
+          idle: (client['refresh_token_idle_ttl'] as number | undefined) ?? lifetimes.refreshToken.idle,
+          absolute: (client['refresh_token_absolute_ttl'] as number | undefined) ?? lifetimes.refreshToken.absolute,
+        },
+        token.iiat,
+      ),
     Session: (_ctx: KoaContextWithOIDC, session: Session) => sliding(lifetimes.session, session.loginTs),
     // The expiry of a grant is set once and never moves: it covers the longest chain that can hang on it.
-    Grant: lifetimes.session.absolute + lifetimes.refreshToken.absolute + DAY,
+    Grant: lifetimes.session.absolute + Math.max(lifetimes.refreshToken.absolute, LONGEST_CHAIN) + DAY,
   } as never;
 }

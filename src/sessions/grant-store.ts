@@ -116,7 +116,7 @@ export function createGrantStore({ db, keyring }: { db: Database; keyring: Keyri
 export type GrantStore = ReturnType<typeof createGrantStore>;
 
 /** Longer than any token can outlive its grant's row. */
-const TOMBSTONE_MS = 200 * 86_400_000;
+const TOMBSTONE_MS = 400 * 86_400_000;
 
 export function* bury(id: string) {
   yield* run(
