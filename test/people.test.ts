@@ -309,7 +309,7 @@ test('going back to the app without signing in is an answer that the app underst
 
 test("somebody else's application asks for consent in words, remembers it, and can be refused", async (t) => {
   const app = await startApp(t);
-  const client = await app.client({ first_party: false, client_name: 'Photo Prints', scope: 'openid email profile' });
+  const client = await app.client({ first_party: false, client_name: 'Photo Prints' });
   const person = await somebody(app);
   const visitor = createVisitor(app.url);
   const request = () => authorizationRequest(app, client.client_id).url;
