@@ -203,10 +203,8 @@ test('control characters in data never reach the terminal, and JSON keeps its va
   const cli = commandLine(t);
   const name = 'Eve\u001b[2J\u009b1m\u202e\u2028\u0007x';
   await cli.run(['users', 'create', '--email', 'eve@example.com', '--name', 'Eve']);
-  await cli.within(async ({ accounts }) => {
-    const { id } = (await accounts.byEmail('eve@example.com')) ?? assert.fail();
-    await accounts.changeProfile(id, { name });
-  });
+  // No door takes such a name; a row of an older version, or of a restored copy, may have one.
+  await cli.within(({ db }) => db.run('UPDATE accounts SET name = ?', name));
   // biome-ignore lint/suspicious/noControlCharactersInRegex: it is what is looked for.
   const unsafe = /[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u202e\u2028]/;
   for (const args of [['list'], ['show', 'eve@example.com'], ['list', '--json'], ['show', '\u001b[31m@example.com']]) {
