@@ -16,6 +16,6 @@ export const EXIT_CODES_HELP = `Exit codes:
   2   the command line is wrong
   3   there is no such account, session or client
   4   it conflicts with what is there
-  69  the database, the mail server or the instance does not answer
+  69  the database or the mail server does not answer, a port is taken, or the output is full
   70  a bug
-  78  the settings or the configuration file are wrong`;
+  78  the settings or the configuration file are wrong, or the schema is behind`;

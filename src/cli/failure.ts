@@ -8,7 +8,7 @@ import { EXIT } from './exit-code.ts';
 /** The command line asks for something that can't be; the message says what to write instead. */
 export class UsageFault extends Error {}
 
-/** Something that the command needs (mail server, running instance, current schema) is not there. */
+/** Something that the command needs (mail server, standard output) is not there. */
 export class Unavailable extends Error {}
 
 /** The instance that a health check asks is not well. Container engines know no other code than 1. */

@@ -1,5 +1,6 @@
 /** How a command runs: opens the services, asks before what can't be undone, prints the answer once, closes. */
-import { Declined, Unavailable, UsageFault } from './failure.ts';
+import { SchemaFault } from '../db/migrate.ts';
+import { Declined, UsageFault } from './failure.ts';
 import { json, safe, safeLines } from './printing.ts';
 import type { ProgramOptions, Services } from './services.ts';
 
@@ -33,7 +34,7 @@ export function createRunning(options: ProgramOptions) {
     opened,
 
     /** Runs on a database of the newest schema and prints what comes out.
-     * @throws Unavailable in production, where only `migrate` changes the schema. */
+     * @throws SchemaFault in production, where only `migrate` changes the schema. */
     async run(flags: Flags, work: (services: Services) => Promise<Answer>): Promise<void> {
       const answer = await opened(async (services) => {
         await current(services);
@@ -63,7 +64,7 @@ async function current(services: Services): Promise<void> {
   const pending = await services.pending();
   if (pending.length === 0) return;
   if (!services.development) {
-    throw new Unavailable(`The database lacks the migrations ${pending.join(', ')}. Run \`latchkey migrate\` first.`);
+    throw new SchemaFault(`The database lacks the migrations ${pending.join(', ')}. Run \`latchkey migrate\` first.`);
   }
   await services.migrate();
 }
