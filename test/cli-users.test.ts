@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
+import { AccountAnswer, SessionList } from '../src/api/answers.ts';
 import { newIdentifier } from '../src/artifacts/identifier.ts';
 import { type CommandLine, commandLine } from './support/command-line.ts';
 
@@ -20,6 +21,9 @@ test('an account that was made is the object of the account API, and shows under
   const { cli, id } = await withAda(t);
   const shown = await cli.run(['users', 'show', 'ada@example.com', '--json']);
   assert.equal(shown.code, 0, shown.err);
+  const { status, ...described } = shown.json;
+  AccountAnswer.parse(described);
+  assert.equal(status, 'active');
   const { created_at, updated_at, password_changed_at, ...account } = shown.json;
   for (const time of [created_at, updated_at, password_changed_at]) assert.equal(new Date(time).toISOString(), time);
   const nulls = {
@@ -186,6 +190,7 @@ test('sessions are listed as in the account API, and end one by one or all at on
   const firefox = await signIn('Mozilla/5.0 (X11; Linux x86_64; rv:143.0) Gecko/20100101 Firefox/143.0');
   await signIn('curl/8.14.1');
   const { json } = await cli.run(['sessions', 'list', 'ada@example.com', '--json']);
+  SessionList.parse(json);
   assert.equal(json.next, null);
   const entry = json.items.find((item: { id: string }) => item.id === firefox);
   const members = ['id', 'kind', 'current', 'created_at', 'last_seen_at', 'expires_at', 'ip', 'device', 'apps'];
