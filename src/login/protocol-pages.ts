@@ -68,6 +68,8 @@ export function createProtocolPages({ renderer, i18n, development }: ProtocolPag
       if (error && ctx.oidc.session?.exp === undefined) return deviceWithoutCookie(ctx);
       const wrong = error as { userCode?: string; name: string } | undefined;
       const code = wrong && (DEVICE_FAULTS[wrong.name] ?? 'device_failed');
+      // The core says 200 for a code that it did not take.
+      if (code && code !== 'device_aborted') ctx.status = 400;
       show(ctx, 'device/enter', {
         action: ctx.oidc.urlFor('code_verification'),
         csrf: secretOf(ctx),

@@ -44,6 +44,6 @@ export function explainRefusals(provider: Provider, { development, onRefused }: 
     const body = ctx.body as { error_description?: string } | undefined;
     if (typeof body !== 'object' || body === null || body.error_description === undefined) return;
     const better = WORDS[body.error_description] ?? body.error_description;
-    body.error_description = development && detail ? `${better} (${detail})` : better;
+    body.error_description = development && detail && detail !== words ? `${better} (${detail})` : better;
   }
 }
