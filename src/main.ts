@@ -1,16 +1,16 @@
 /** The process: reads command, environment and signals, and hands them in. The only file that touches `process`. */
 import { readFileSync } from 'node:fs';
-import { createInterface } from 'node:readline/promises';
-import { text } from 'node:stream/consumers';
 import type { Logger } from 'pino';
 import { banner } from './banner.ts';
 import { createProgram } from './cli/program.ts';
+import { createTerminal } from './cli/terminal.ts';
 import { ensureDevelopmentSecrets } from './config/development.ts';
 import { type ConfigFile, loadConfigFile, NO_CONFIG_FILE } from './config/file.ts';
 import { loadSettings, type Settings } from './config/settings.ts';
+import { createI18n, readCatalogues } from './http/i18n.ts';
 import { createLog } from './http/log.ts';
 import { openForCommand } from './open.ts';
-import { root } from './places.ts';
+import { root, viewsDir } from './places.ts';
 import { prepare, serve } from './serve.ts';
 import { isWorker, supervise } from './workers.ts';
 
@@ -97,8 +97,8 @@ process.on('uncaughtException', (error) => {
   process.exit(70);
 });
 
-const terminal = process.stdin.isTTY && process.stdout.isTTY;
 const program = createProgram({
+  ...createTerminal(process),
   version: JSON.parse(readFile(`${root}package.json`)).version,
   open: () => openForCommand(configuration()),
   serve: runServer,
@@ -107,20 +107,7 @@ const program = createProgram({
     return writeGenerated(root);
   },
   address: () => ({ host: configuration().settings.host, port: configuration().settings.port }),
-  out: (line) => void process.stdout.write(line),
-  err: (line) => void process.stderr.write(line),
-  columns: process.stdout.columns,
-  ask: terminal ? ask : undefined,
-  readInput: () => text(process.stdin),
+  words: ({ code, values }) => createI18n({ catalogues: readCatalogues(viewsDir) }).t('en', `error.${code}`, values),
 });
-
-async function ask(question: string): Promise<string> {
-  const prompt = createInterface({ input: process.stdin, output: process.stdout });
-  try {
-    return await prompt.question(question);
-  } finally {
-    prompt.close();
-  }
-}
 
 process.exit(await program.run(process.argv.slice(2)));
