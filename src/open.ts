@@ -32,7 +32,7 @@ export async function openForCommand(options: ServeOptions): Promise<CommandServ
     return services;
   }
 
-  const names = ['accounts', 'invitations', 'sessions', 'clients', 'mailer', 'outbox'] as const;
+  const names = ['accounts', 'invitations', 'sessions', 'clients', 'mailer', 'outbox', 'deadLetters', 'audit'] as const;
   const lazy = Object.fromEntries(names.map((name) => [name, afterOpening(() => opened().then((all) => all[name]))]));
   return {
     ...(lazy as unknown as Pick<CommandServices, (typeof names)[number]>),

@@ -46,6 +46,7 @@ export async function serve({ settings, file, log }: ServeOptions): Promise<Runn
       services.challenges.purge,
       services.windows.purge,
       services.audit.sweep,
+      services.deadLetters.sweep,
     ],
     onError: (error) => log.warn({ err: error }, 'expired rows could not be removed; the next round tries again'),
   });

@@ -22,6 +22,7 @@ import { createAssets } from './http/assets.ts';
 import { createI18n, type Locale, readCatalogues } from './http/i18n.ts';
 import { createOutbound } from './http/outbound.ts';
 import { createRenderer } from './http/render.ts';
+import { createDeadLetters } from './jobs/dead-letters.ts';
 import { createOutbox } from './jobs/outbox.ts';
 import { createOutboxStore } from './jobs/store.ts';
 import { createKeyring } from './keyring/keyring.ts';
@@ -85,8 +86,10 @@ export async function openServices({ settings, file, log }: ServicesOptions) {
 
   const mailbox = settings.smtpUrl ? undefined : createMailbox({ dir: settings.dataDir, keep: 200 });
   const mailer = mailbox ?? (await openSmtp());
+  const outboxStore = createOutboxStore({ db, keyring });
+  const deadLetters = createDeadLetters({ db, store: outboxStore, audit });
   const outbox = createOutbox({
-    store: createOutboxStore({ db, keyring }),
+    store: outboxStore,
     handlers: {
       mail: createPost({
         mailer,
@@ -157,6 +160,7 @@ export async function openServices({ settings, file, log }: ServicesOptions) {
     mailbox,
     mailer,
     outbox,
+    deadLetters,
     outbound,
     resources,
     clients,

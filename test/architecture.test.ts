@@ -26,7 +26,7 @@ const MAY_IMPORT: Record<string, string[]> = {
   artifacts: ['db', 'keyring', 'errors.ts'],
   mail: ['errors.ts'],
 
-  jobs: STORAGE,
+  jobs: [...STORAGE, 'audit'],
   limits: STORAGE,
   audit: STORAGE,
   accounts: [...STORAGE, 'jobs', 'limits', 'audit'],
@@ -35,7 +35,7 @@ const MAY_IMPORT: Record<string, string[]> = {
   oidc: [...STORAGE, 'http', 'limits', 'audit'],
 
   // Doors: they decide who asks, a feature decides what happens.
-  login: [...PLUMBING, 'accounts', 'sessions', 'oidc', 'limits'],
+  login: [...PLUMBING, 'accounts', 'sessions', 'oidc', 'limits', 'audit'],
   account: [...PLUMBING, 'accounts', 'sessions', 'oidc', 'limits', 'audit'],
   api: [...PLUMBING, 'accounts', 'sessions', 'oidc', 'limits', 'audit'],
   device: [...PLUMBING, 'sessions', 'oidc', 'limits'],
@@ -45,7 +45,8 @@ const MAY_IMPORT: Record<string, string[]> = {
 
   // Where parts meet.
   'services.ts': ROOT,
-  'app.ts': [...ROOT, ...DOORS, 'services.ts'],
+  'protocol.ts': [...ROOT, ...DOORS, 'services.ts'],
+  'app.ts': [...ROOT, ...DOORS, 'protocol.ts', 'services.ts'],
   'serve.ts': [...ROOT, 'dev', 'app.ts', 'services.ts'],
   'open.ts': [...ROOT, 'cli', 'serve.ts', 'services.ts'],
   'banner.ts': ['config', 'cli', 'dev'],

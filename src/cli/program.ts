@@ -3,11 +3,13 @@
  * what it needs of the process comes in as functions.
  */
 import { Command, CommanderError } from 'commander';
+import { addAuditCommands } from './audit.ts';
 import { addClientCommands } from './clients.ts';
 import { EXIT, EXIT_CODES_HELP } from './exit-code.ts';
 import { type Failure, failureOf, Unavailable, usageFailure } from './failure.ts';
 import { addInstanceCommands } from './instance.ts';
 import { addMailCommands } from './mail.ts';
+import { addOutboxCommands } from './outbox.ts';
 import { json, safe, safeLines } from './printing.ts';
 import { createRunning } from './running.ts';
 import type { ProgramOptions } from './services.ts';
@@ -52,7 +54,7 @@ function commandOf(argv: readonly string[]): string[] {
   return argv[0] === 'help' ? [...argv.slice(1), '--help'] : [...argv];
 }
 
-/** The tree of commands. `ended` is told the exit code of a server that has stopped. */
+/** The tree of commands. `ended` is told the exit code of a server that has stopped, or of a check. */
 export function buildCommand(options: ProgramOptions, ended: (exitCode: number) => void = () => {}): Command {
   const program = new Command('latchkey');
   program
@@ -87,5 +89,7 @@ Example:
   addSessionCommands(program, running);
   addClientCommands(program, running);
   addMailCommands(program, running);
+  addOutboxCommands(program, running);
+  addAuditCommands(program, running, ended);
   return program;
 }

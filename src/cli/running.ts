@@ -43,6 +43,13 @@ export function createRunning(options: ProgramOptions) {
       print(answer, flags);
     },
 
+    /** For a command that prints by itself, on a database of the newest schema. */
+    stream: (work: (services: Services) => Promise<void>): Promise<void> =>
+      opened(async (services) => {
+        await current(services);
+        await work(services);
+      }),
+
     /** First half of a confirmation, before anything is opened. @throws UsageFault when nobody can be asked. */
     requireAnswerable(yes: boolean | undefined): void {
       if (yes || options.ask) return;

@@ -1,7 +1,11 @@
 /** What the command line is given: the features, opened on a command's first need and closed after it. */
 import type { Accounts } from '../accounts/accounts.ts';
 import type { Invitations } from '../accounts/invitations.ts';
+import type { AuditEntry } from '../audit/events.ts';
+import type { AuditLog } from '../audit/log.ts';
+import type { Filter } from '../audit/store.ts';
 import type { FieldError } from '../errors.ts';
+import type { DeadLetters } from '../jobs/dead-letters.ts';
 import type { Outbox } from '../jobs/outbox.ts';
 import type { Mailer } from '../mail/mailer.ts';
 import type { Clients } from '../oidc/clients.ts';
@@ -14,6 +18,11 @@ export interface Services {
   clients: Clients;
   mailer: Mailer;
   outbox: Outbox;
+  deadLetters: DeadLetters;
+  audit: Pick<AuditLog, 'list' | 'verify'> & {
+    /** A promise of the pages, because the features are opened at the first use. */
+    entries(filter: Filter): AsyncGenerator<AuditEntry[]> | Promise<AsyncGenerator<AuditEntry[]>>;
+  };
   /** An origin, without a slash at its end. */
   issuer: string;
   development: boolean;

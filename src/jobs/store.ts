@@ -1,25 +1,43 @@
-/** Rows of the outbox. Payloads are sealed: they may carry one-time codes. */
+/** Rows of the outbox. Payloads are sealed: they may carry one-time codes. A worker's changes hold only while the
+ * number of attempts is the one that it claimed: who lost the lease changes nothing any more. */
 import type { Database } from '../db/database.ts';
-import { all, run } from '../db/statement.ts';
+import { all, one, run } from '../db/statement.ts';
 import type { Keyring } from '../keyring/keyring.ts';
 
-export interface Job {
+export interface Claim {
+  id: string;
+  attempts: number;
+}
+
+export interface Job extends Claim {
+  /** @throws Error when the stored value can't be opened. */
+  payload(): unknown;
+  expiresAt: number;
+}
+
+export type LetterState = 'waiting' | 'dead';
+
+/** What an operator sees of a job. */
+export interface LetterRow {
   id: string;
   kind: string;
-  payload: unknown;
+  state: LetterState;
   attempts: number;
-  createdAt: number;
-  expiresAt: number;
+  last_error: string | null;
+  created_at: number;
+  due_at: number;
+  expires_at: number;
 }
 
 interface Row {
   id: string;
-  kind: string;
   payload: string;
   attempts: number;
-  created_at: number;
   expires_at: number;
 }
+
+const LETTER = 'id, kind, state, attempts, last_error, created_at, due_at, expires_at';
+const MAX_ERROR = 1000;
 
 export function createOutboxStore({ db, keyring }: { db: Database; keyring: Keyring }) {
   const context = (id: string) => `outbox|payload|${id}`;
@@ -41,51 +59,117 @@ export function createOutboxStore({ db, keyring }: { db: Database; keyring: Keyr
     },
 
     /** Takes at most `limit` due jobs for `leaseMs`; each goes to one worker. */
-    async claim(limit: number, leaseMs: number): Promise<Job[]> {
+    async claim(kind: string, limit: number, leaseMs: number): Promise<Job[]> {
       const now = Date.now();
+      const due = await db.one(
+        "SELECT 1 AS due FROM outbox WHERE state = 'waiting' AND due_at <= ? AND leased_until < ? AND kind = ? LIMIT 1",
+        now,
+        now,
+        kind,
+      );
+      if (!due) return [];
       const rows = await db.write(function* () {
         return yield* all<Row>(
           `UPDATE outbox SET leased_until = ?, attempts = attempts + 1 WHERE id IN (
-             SELECT id FROM outbox WHERE state = 'waiting' AND due_at <= ? AND leased_until < ? ORDER BY due_at LIMIT ?
-           ) AND leased_until < ? RETURNING id, kind, payload, attempts, created_at, expires_at`,
+             SELECT id FROM outbox WHERE state = 'waiting' AND due_at <= ? AND leased_until < ? AND kind = ?
+             ORDER BY due_at LIMIT ?
+           ) AND leased_until < ? RETURNING id, payload, attempts, expires_at`,
           now + leaseMs,
           now,
           now,
+          kind,
           limit,
           now,
         );
       });
       return rows.map((row) => ({
         id: row.id,
-        kind: row.kind,
-        payload: keyring.openJson('outbox', row.payload, context(row.id)),
+        payload: () => keyring.openJson('outbox', row.payload, context(row.id)),
         attempts: row.attempts,
-        createdAt: row.created_at,
         expiresAt: row.expires_at,
       }));
     },
 
-    async done(id: string): Promise<void> {
-      await db.run('DELETE FROM outbox WHERE id = ?', id);
+    async renew({ id, attempts }: Claim, leaseMs: number): Promise<void> {
+      await db.run(
+        "UPDATE outbox SET leased_until = ? WHERE id = ? AND attempts = ? AND state = 'waiting'",
+        Date.now() + leaseMs,
+        id,
+        attempts,
+      );
     },
 
-    async retry(id: string, dueAt: number, error: string): Promise<void> {
-      await db.run('UPDATE outbox SET due_at = ?, leased_until = 0, last_error = ? WHERE id = ?', dueAt, error, id);
+    async done({ id, attempts }: Claim): Promise<void> {
+      await db.run('DELETE FROM outbox WHERE id = ? AND attempts = ?', id, attempts);
     },
 
-    /** Kept for the operator, without the payload's secrets being of use any more. */
-    async bury(id: string, error: string): Promise<void> {
-      await db.run("UPDATE outbox SET state = 'dead', leased_until = 0, last_error = ? WHERE id = ?", error, id);
+    async retry({ id, attempts }: Claim, dueAt: number, error: string): Promise<void> {
+      await db.run(
+        'UPDATE outbox SET due_at = ?, leased_until = 0, last_error = ? WHERE id = ? AND attempts = ?',
+        dueAt,
+        error.slice(0, MAX_ERROR),
+        id,
+        attempts,
+      );
     },
 
-    /** When the next waiting job is due, in milliseconds since 1970. */
-    async nextDue(): Promise<number | undefined> {
+    /** Kept for the operator; `due_at` says since when. */
+    async bury({ id, attempts }: Claim, error: string): Promise<void> {
+      await db.run(
+        "UPDATE outbox SET state = 'dead', due_at = ?, leased_until = 0, last_error = ? WHERE id = ? AND attempts = ?",
+        Date.now(),
+        error.slice(0, MAX_ERROR),
+        id,
+        attempts,
+      );
+    },
+
+    /** When the next waiting job of a kind is due, in milliseconds since 1970. */
+    async nextDue(kind: string): Promise<number | undefined> {
       const row = await db.one<{ due: number | null }>(
         `SELECT MIN(CASE WHEN leased_until > due_at THEN leased_until ELSE due_at END) AS due
-         FROM outbox WHERE state = 'waiting'`,
+         FROM outbox WHERE state = 'waiting' AND kind = ?`,
+        kind,
       );
       return row?.due ?? undefined;
     },
+
+    /** Oldest first, after the job `cursor`. */
+    list: (state: LetterState | undefined, limit: number, cursor = '') =>
+      db.all<LetterRow>(
+        `SELECT ${LETTER} FROM outbox WHERE id > ? AND (? = '' OR state = ?) ORDER BY id LIMIT ?`,
+        cursor,
+        state ?? '',
+        state ?? '',
+        limit,
+      ),
+
+    // What follows are steps of a caller's unit of work.
+    *find(id: string) {
+      return yield* one<LetterRow>(`SELECT ${LETTER} FROM outbox WHERE id = ?`, id);
+    },
+
+    /** Due again, as if new. */
+    *revive(id: string, expiresAt: number) {
+      return yield* run(
+        "UPDATE outbox SET state = 'waiting', due_at = ?, expires_at = ?, attempts = attempts + 1 WHERE id = ? AND state = 'dead'",
+        Date.now(),
+        expiresAt,
+        id,
+      );
+    },
+
+    *discard(id: string) {
+      return yield* run('DELETE FROM outbox WHERE id = ?', id);
+    },
+
+    /** Dead since before `before`. */
+    purge: (before: number, limit: number) =>
+      db.run(
+        "DELETE FROM outbox WHERE id IN (SELECT id FROM outbox WHERE state = 'dead' AND due_at < ? LIMIT ?)",
+        before,
+        limit,
+      ),
   };
 }
 

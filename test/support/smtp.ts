@@ -14,7 +14,7 @@ export interface Received {
 }
 
 /** Takes everything unless the options say otherwise; `port` to connect to, `received` oldest first. */
-export async function startSmtp(t: TestContext, options: SMTPServerOptions = {}) {
+export async function startSmtp(t: TestContext, options: SMTPServerOptions = {}, at = 0) {
   const received: Received[] = [];
   const server = new SMTPServer({
     authOptional: true,
@@ -38,7 +38,7 @@ export async function startSmtp(t: TestContext, options: SMTPServerOptions = {})
   });
   // A client that breaks off is what several tests are about.
   server.on('error', () => undefined);
-  await new Promise<void>((resolve) => server.listen(0, '0.0.0.0', resolve));
+  await new Promise<void>((resolve) => server.listen(at, '0.0.0.0', resolve));
   t.after(() => new Promise<void>((resolve) => server.close(resolve)));
   const { port } = server.server.address() as AddressInfo;
   return { port, received, server };

@@ -1,0 +1,122 @@
+/** Delivers the jobs of one kind, several at a time. A lease is renewed while its delivery lasts, so that no other
+ * process takes the job; when this process dies, the lease ends and another takes it. */
+import type { Job, OutboxStore } from './store.ts';
+
+const LEASE_MS = 15_000;
+const RENEW_MS = 5_000;
+const PARALLEL = 10;
+/** Other processes' jobs and expired leases are looked for this often. */
+const POLL_MS = 2_000;
+const FIRST_PAUSE_MS = 1_000;
+const LONGEST_PAUSE_MS = 5 * 60_000;
+
+export type Handler = (payload: never, job: { id: string }) => Promise<void>;
+
+export interface LaneFailure {
+  id: string;
+  kind: string;
+  attempts: number;
+  dead: boolean;
+}
+
+export interface LaneOptions {
+  kind: string;
+  handler: Handler;
+  store: OutboxStore;
+  onFailure(job: LaneFailure, error: unknown): void;
+}
+
+/** Whether an error says that repeating is useless. */
+function isPermanent(error: unknown): boolean {
+  return (error as { permanent?: unknown } | null)?.permanent === true;
+}
+
+export function createLane({ kind, handler, store, onFailure }: LaneOptions) {
+  const flying = new Set<Promise<void>>();
+  let timer: NodeJS.Timeout | undefined;
+  let claiming: Promise<void> | undefined;
+  let again = false;
+  let stopped = true;
+
+  async function deliver(job: Job): Promise<void> {
+    if (job.expiresAt <= Date.now()) return store.bury(job, 'expired before it could be delivered');
+    const renewal = setInterval(() => void store.renew(job, LEASE_MS).catch(() => {}), RENEW_MS);
+    try {
+      await handler(job.payload() as never, { id: job.id });
+      await store.done(job);
+    } catch (error) {
+      const dead = isPermanent(error);
+      onFailure({ id: job.id, kind, attempts: job.attempts, dead }, error);
+      const words = error instanceof Error ? error.message : String(error);
+      if (dead) await store.bury(job, words);
+      else await store.retry(job, Date.now() + pause(job.attempts), words);
+    } finally {
+      clearInterval(renewal);
+    }
+  }
+
+  function launch(job: Job): void {
+    // The store does not answer: the job is safe in it, and is delivered again when its lease has ended.
+    const flight: Promise<void> = deliver(job)
+      .catch((error) => onFailure({ id: job.id, kind, attempts: job.attempts, dead: false }, error))
+      .finally(() => {
+        flying.delete(flight);
+        wake();
+      });
+    flying.add(flight);
+  }
+
+  async function claim(): Promise<void> {
+    do {
+      again = false;
+      const free = PARALLEL - flying.size;
+      if (free === 0) return;
+      const jobs = await store.claim(kind, free, LEASE_MS);
+      for (const job of jobs) launch(job);
+      if (jobs.length === free) again = true;
+    } while (again && !stopped);
+  }
+
+  function wake(): void {
+    if (stopped) return;
+    clearTimeout(timer);
+    again = true;
+    if (claiming) return;
+    claiming = claim()
+      .catch((error) => onFailure({ id: '-', kind, attempts: 0, dead: false }, error))
+      .finally(async () => {
+        claiming = undefined;
+        await schedule();
+      });
+  }
+
+  async function schedule(): Promise<void> {
+    const due = await store.nextDue(kind).catch(() => undefined);
+    if (stopped) return;
+    clearTimeout(timer);
+    const wait = due === undefined || flying.size === PARALLEL ? POLL_MS : Math.max(50, due - Date.now());
+    timer = setTimeout(wake, Math.min(POLL_MS, wait));
+    timer.unref();
+  }
+
+  return {
+    wake,
+
+    start(): void {
+      stopped = false;
+      wake();
+    },
+
+    async stop(): Promise<void> {
+      stopped = true;
+      clearTimeout(timer);
+      await claiming;
+      await Promise.all(flying);
+    },
+  };
+}
+
+/** 1 s, doubling up to 5 minutes, with jitter so that a recovered receiver is not met by all at once. */
+function pause(attempts: number): number {
+  return Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** (attempts - 1)) * (0.75 + Math.random() / 2);
+}
