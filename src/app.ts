@@ -2,8 +2,7 @@
  * the map. */
 import Router from '@koa/router';
 import Koa, { type Context } from 'koa';
-import type Provider from 'oidc-provider';
-import { CALLBACK_PATH, createEntrance } from './account/entrance.ts';
+import { createEntrance } from './account/entrance.ts';
 import { mountAccountPages } from './account/routes.ts';
 import { scopeTitle } from './account/views.ts';
 import { createAccountApi } from './api/api.ts';
@@ -23,24 +22,15 @@ import { requestLog } from './http/request-log.ts';
 import { edgeLimits } from './limits/edge.ts';
 import { createMemoryWindows } from './limits/window-store.ts';
 import { mountConsent } from './login/consent-routes.ts';
-import { createFlows } from './login/flows.ts';
 import { mountInvitations } from './login/invitation-routes.ts';
 import { createLogin } from './login/login.ts';
 import { createPages } from './login/pages.ts';
-import { createProtocolPages } from './login/protocol-pages.ts';
 import { mountRecovery } from './login/recovery-routes.ts';
 import { mountRegistration } from './login/register-routes.ts';
 import { mountSignIn } from './login/routes.ts';
-import { createAdapter } from './oidc/adapter.ts';
-import { claimsOf } from './oidc/claims.ts';
-import { explainRefusals } from './oidc/explain.ts';
-import { createGrantLoader } from './oidc/grants.ts';
-import { loadSigningKeys } from './oidc/keys.ts';
-import { protocolMiddleware } from './oidc/middleware.ts';
-import { createProvider, ROUTES } from './oidc/provider.ts';
-import { createRefreshReplay } from './oidc/refresh-replay.ts';
 import { mountWebFinger, WEBFINGER_PATH } from './oidc/webfinger.ts';
 import { mountHealth } from './ops/health.ts';
+import { createProtocol } from './protocol.ts';
 import type { Services } from './services.ts';
 import { describeDevice } from './sessions/device.ts';
 
@@ -48,7 +38,7 @@ import { describeDevice } from './sessions/device.ts';
 const HEALTH_PATHS = ['/livez', '/readyz', '/healthz'];
 
 export async function createApp(services: Services, { draining }: { draining(): boolean }): Promise<Listener> {
-  const { settings, issuer, log, renderer, i18n, sessions, accounts, clients, rows, resources, policy } = services;
+  const { settings, issuer, log, renderer, i18n, sessions, accounts, policy } = services;
   const https = settings.secureCookies;
   const cookieKeys = createCookieKeys([services.keyring.key('cookie')]);
   const csrf = createCsrf({ key: services.keyring.key('csrf'), issuer: settings.issuer });
@@ -57,62 +47,9 @@ export async function createApp(services: Services, { draining }: { draining(): 
     userAgent: req.headers['user-agent']?.slice(0, 512) ?? null,
   });
 
-  // The protocol
-  let provider: Provider;
-  const flows = createFlows({ provider: () => provider, secureCookies: https, lifetime: settings.ttl.interaction });
-  const protocolPages = createProtocolPages({ renderer, i18n, development: settings.development });
-  const replay = createRefreshReplay({
-    rows: rows.RefreshToken as never,
-    records: services.refreshReplays,
-    endGrant: rows.Grant.destroy,
-    onRepeat: (kind, facts) => log.info({ kind, ...facts }, 'a refresh token was repeated'),
-    onLostRecord: (error) => log.warn({ err: error }, 'the answer to a refresh was not recorded'),
-  });
-  provider = createProvider({
-    issuer,
-    adapter: createAdapter({
-      artifacts: services.artifacts,
-      rows: { ...rows, RefreshToken: replay.rows, Client: clientRows(services) } as never,
-      grantLives: rows.Grant.lives,
-      visitorOf,
-    }),
-    jwks: await loadSigningKeys(services.keys),
-    cookieKeys,
-    secureCookies: https,
-    lifetimes: settings.ttl,
-    resources,
-    locales: [...i18n.locales],
-    links: services.branding.links,
-    accountRedirectUri: issuer + CALLBACK_PATH,
-    loadExistingGrant: createGrantLoader(services.consents),
-    async findAccount(id) {
-      const account = await accounts.living(id);
-      return account && { accountId: account.id, claims: () => claimsOf(account) };
-    },
-    interactionUrl: (ctx, interaction) => flows.begin(ctx as never, interaction),
-    pages: protocolPages.pages,
-    fetch: services.outbound,
-  });
   const headers = securityHeaders({ https, hstsSubdomains: settings.hstsSubdomains });
-  provider.use(headers as never);
-  provider.use(replay.middleware as never);
-  for (const layer of protocolMiddleware({
-    signOut: sessions.signOut,
-    grantSeen: rows.Grant.seen,
-    backToApp: protocolPages.backToApp,
-    originAllowed: clients.originAllowed,
-    errorPage: protocolPages.pages.error,
-    onBug: coreFailed,
-  })) {
-    provider.use(layer as never);
-  }
-  provider.on('server_error', (ctx, error) => coreFailed(error, ctx));
-  explainRefusals(provider, {
-    development: settings.development,
-    onRefused: (facts, ctx) => log.info({ ...facts, request_id: requestContext(ctx.req).id }, 'the protocol refused'),
-  });
-
-  provider.on('error' as never, unforeseen as never);
+  const protocol = await createProtocol(services, { cookieKeys, headers, visitorOf, unforeseen });
+  const { flows } = protocol;
 
   // The pages and the API
   const app = new Koa({ proxy: true });
@@ -151,7 +88,7 @@ export async function createApp(services: Services, { draining }: { draining(): 
     entrance,
     csrf,
     originOf,
-    findAccessToken,
+    findAccessToken: protocol.findAccessToken,
     secureCookies: https,
   });
   if (settings.docs) mountDocsPage(router, { renderer, document: api.document });
@@ -180,19 +117,14 @@ export async function createApp(services: Services, { draining }: { draining(): 
   app.use(router.routes());
   app.use(router.allowedMethods());
 
-  const protocol = provider.callback();
   const ours = app.callback();
   return createFront({
     issuer: settings.issuer,
     trustProxy: settings.trustProxy,
     anyHostPaths: HEALTH_PATHS,
     observe: requestLog({ log, quietPaths: HEALTH_PATHS }),
-    next: (req, res) => void (isProtocol(req.url ?? '') ? protocol(req, res) : ours(req, res)),
+    next: (req, res) => void (protocol.serves(req.url ?? '') ? protocol.listener(req, res) : ours(req, res)),
   });
-
-  function coreFailed(error: unknown, ctx: { req: Context['req'] }): void {
-    log.error({ err: error, request_id: requestContext(ctx.req).id }, 'the protocol core failed');
-  }
 
   /** What no layer caught. Aborted connections are the client's business. */
   function unforeseen(error: Error & { code?: string }, ctx?: Context): void {
@@ -209,38 +141,4 @@ export async function createApp(services: Services, { draining }: { draining(): 
   function claimWords(locale: string, claims: string[]) {
     return { title: i18n.t(locale as never, 'consent.claims'), description: claims.join(', ') };
   }
-
-  /** An opaque access token for our own API, with all that may have ended it checked. */
-  async function findAccessToken(token: string) {
-    const found = await provider.AccessToken.find(token);
-    if (!found || found.isExpired || !found.accountId || found.aud) return undefined;
-    if (!(await accounts.living(found.accountId)) || !(await clients.metadata(found.clientId as string)))
-      return undefined;
-    return {
-      accountId: found.accountId,
-      grantId: found.grantId as string,
-      scope: found.scope ?? '',
-      clientId: found.clientId as string,
-      sessionUid: found.sessionUid,
-      jkt: found.jkt,
-    };
-  }
-}
-
-const PROTOCOL_PATHS = [
-  ...Object.values(ROUTES),
-  '/.well-known/openid-configuration',
-  '/.well-known/oauth-authorization-server',
-];
-
-function isProtocol(url: string): boolean {
-  const path = url.split('?', 1)[0] as string;
-  return PROTOCOL_PATHS.some((route) => path === route || path.startsWith(`${route}/`));
-}
-
-function clientRows({ clients }: Services) {
-  const refused = async () => {
-    throw new Error('clients are changed through their registry');
-  };
-  return { find: clients.metadata, upsert: refused, destroy: refused };
 }

@@ -1,0 +1,136 @@
+/** The protocol core with everything that it is given: storage, accounts, its pages and the layers around it. */
+import type { Context } from 'koa';
+import type Provider from 'oidc-provider';
+import type { JWK } from 'oidc-provider';
+import { CALLBACK_PATH } from './account/entrance.ts';
+import type { createCookieKeys } from './http/cookies.ts';
+import type { securityHeaders } from './http/headers.ts';
+import { requestContext } from './http/request-context.ts';
+import { createFlows } from './login/flows.ts';
+import { createProtocolPages } from './login/protocol-pages.ts';
+import { createAdapter } from './oidc/adapter.ts';
+import { claimsOf } from './oidc/claims.ts';
+import { explainRefusals } from './oidc/explain.ts';
+import { createGrantLoader } from './oidc/grants.ts';
+import { loadSigningKeys } from './oidc/keys.ts';
+import { protocolMiddleware } from './oidc/middleware.ts';
+import { createProvider, ROUTES } from './oidc/provider.ts';
+import { createRefreshReplay } from './oidc/refresh-replay.ts';
+import type { Services } from './services.ts';
+
+export interface ProtocolOptions {
+  cookieKeys: ReturnType<typeof createCookieKeys>;
+  headers: ReturnType<typeof securityHeaders>;
+  visitorOf(req: Context['req']): { ip: string; userAgent: string | null };
+  /** What no layer caught. */
+  unforeseen(error: Error, ctx?: Context): void;
+}
+
+export async function createProtocol(services: Services, options: ProtocolOptions) {
+  const { settings, issuer, log, i18n, accounts, clients, rows } = services;
+  const secureCookies = settings.secureCookies;
+  let provider: Provider;
+  const flows = createFlows({ provider: () => provider, secureCookies, lifetime: settings.ttl.interaction });
+  const protocolPages = createProtocolPages({ ...services, development: settings.development });
+  const replay = createRefreshReplay({
+    rows: rows.RefreshToken as never,
+    records: services.refreshReplays,
+    endGrant: rows.Grant.destroy,
+    onRepeat: (kind, facts) => log.info({ kind, ...facts }, 'a refresh token was repeated'),
+    onLostRecord: (error) => log.warn({ err: error }, 'the answer to a refresh was not recorded'),
+  });
+  const adapter = createAdapter({
+    artifacts: services.artifacts,
+    rows: { ...rows, RefreshToken: replay.rows, Client: clientRows(services) } as never,
+    grantLives: rows.Grant.lives,
+    visitorOf: options.visitorOf,
+  });
+  const layers = [
+    options.headers,
+    replay.middleware,
+    ...protocolMiddleware({
+      signOut: services.sessions.signOut,
+      grantSeen: rows.Grant.seen,
+      backToApp: protocolPages.backToApp,
+      originAllowed: clients.originAllowed,
+      errorPage: protocolPages.pages.error,
+      onBug: coreFailed,
+    }),
+  ];
+  provider = build(await loadSigningKeys(services.keys));
+
+  return {
+    flows,
+    listener: provider.callback(),
+    findAccessToken,
+    /** Whether the core answers this address. */
+    serves(url: string): boolean {
+      const path = url.split('?', 1)[0] as string;
+      return PATHS.some((route) => path === route || path.startsWith(`${route}/`));
+    },
+  };
+
+  function build(jwks: { keys: JWK[] }): Provider {
+    const core = createProvider({
+      issuer,
+      adapter,
+      jwks,
+      cookieKeys: options.cookieKeys,
+      secureCookies,
+      lifetimes: settings.ttl,
+      resources: services.resources,
+      locales: [...i18n.locales],
+      links: services.branding.links,
+      accountRedirectUri: issuer + CALLBACK_PATH,
+      loadExistingGrant: createGrantLoader(services.consents),
+      async findAccount(id) {
+        const account = await accounts.living(id);
+        return account && { accountId: account.id, claims: () => claimsOf(account) };
+      },
+      interactionUrl: (ctx, interaction) => flows.begin(ctx as never, interaction),
+      pages: protocolPages.pages,
+      fetch: services.outbound,
+    });
+    for (const layer of layers) core.use(layer as never);
+    core.on('server_error', (ctx, error) => coreFailed(error, ctx));
+    explainRefusals(core, {
+      development: settings.development,
+      onRefused: (facts, ctx) => log.info({ ...facts, request_id: requestContext(ctx.req).id }, 'the protocol refused'),
+    });
+    core.on('error' as never, options.unforeseen as never);
+    return core;
+  }
+
+  function coreFailed(error: unknown, ctx: { req: Context['req'] }): void {
+    log.error({ err: error, request_id: requestContext(ctx.req).id }, 'the protocol core failed');
+  }
+
+  /** An opaque access token for our own API, with all that may have ended it checked. */
+  async function findAccessToken(token: string) {
+    const found = await provider.AccessToken.find(token);
+    if (!found || found.isExpired || !found.accountId || found.aud) return undefined;
+    if (!(await accounts.living(found.accountId)) || !(await clients.metadata(found.clientId as string)))
+      return undefined;
+    return {
+      accountId: found.accountId,
+      grantId: found.grantId as string,
+      scope: found.scope ?? '',
+      clientId: found.clientId as string,
+      sessionUid: found.sessionUid,
+      jkt: found.jkt,
+    };
+  }
+}
+
+const PATHS = [
+  ...Object.values(ROUTES),
+  '/.well-known/openid-configuration',
+  '/.well-known/oauth-authorization-server',
+];
+
+function clientRows({ clients }: Services) {
+  const refused = async () => {
+    throw new Error('clients are changed through their registry');
+  };
+  return { find: clients.metadata, upsert: refused, destroy: refused };
+}
