@@ -11,7 +11,7 @@ import { createI18n, readCatalogues } from './http/i18n.ts';
 import { createLog } from './http/log.ts';
 import { openForCommand } from './open.ts';
 import { root, viewsDir } from './places.ts';
-import { prepare, serve } from './serve.ts';
+import { prepare, type Running, serve } from './serve.ts';
 import { isWorker, supervise } from './workers.ts';
 
 interface Configuration {
@@ -51,11 +51,12 @@ async function runServer(): Promise<number> {
 /** The process that serves, be it the only one or a worker. */
 async function runOne(): Promise<number> {
   const { settings, log } = configuration();
-  const running = await serve(configuration());
-  if (settings.development && !isWorker) announce(running.seed);
-  log.info({ issuer: settings.issuer.origin, port: settings.port, pid: process.pid }, 'listening');
-  return new Promise((resolve) => {
-    onStopSignal(async () => {
+  let running: Running | undefined;
+  let asked = false;
+  return new Promise((resolve, reject) => {
+    const stop = async () => {
+      asked = true;
+      if (!running) return;
       try {
         await running.stop();
         log.info('stopped');
@@ -64,7 +65,15 @@ async function runOne(): Promise<number> {
         log.error({ err: error }, 'stopping failed');
         resolve(70);
       }
-    });
+    };
+    // Before anything is open: a signal during the start is kept for its end.
+    onStopSignal(stop);
+    serve(configuration()).then((ready) => {
+      running = ready;
+      if (settings.development && !isWorker) announce(running.seed);
+      log.info({ issuer: settings.issuer.origin, port: settings.port, pid: process.pid }, 'listening');
+      if (asked) stop();
+    }, reject);
   });
 }
 
@@ -110,4 +119,16 @@ const program = createProgram({
   words: ({ code, values }) => createI18n({ catalogues: readCatalogues(viewsDir) }).t('en', `error.${code}`, values),
 });
 
-process.exit(await program.run(process.argv.slice(2)));
+const exitCode = await program.run(process.argv.slice(2));
+await lastWords();
+process.exit(exitCode);
+
+/** What is still on its way to a slow reader of the log; a reader that is gone is not waited for. */
+async function lastWords(): Promise<void> {
+  const log = loaded?.log;
+  if (!log) return;
+  await Promise.race([
+    new Promise((resolve) => log.flush(resolve)),
+    new Promise((resolve) => setTimeout(resolve, 1000)),
+  ]);
+}

@@ -31,7 +31,7 @@ export function createLog({ level, pretty, destination }: LogOptions): Log {
     },
   };
   const stream = pretty ? prettyStream(destination) : destination;
-  return cleanChildren(stream ? pino(options, stream) : pino(options));
+  return cleanChildren(pino(options, stream ?? standardOutput()));
 }
 
 /** pino's formatters don't see the bindings of a child; children inherit this method from their parent. */
@@ -41,6 +41,16 @@ function cleanChildren(log: Log): Log {
     return child.call(this, redact(bindings) as object, options);
   } as Log['child'];
   return log;
+}
+
+/** Lines that a stuck reader does not take are dropped beyond this many bytes, rather than holding up the service. */
+const MOST_WAITING_BYTES = 4 * 1024 * 1024;
+
+/** Not synchronous: a reader that stopped reading must not stop the process. One that is gone is no error. */
+function standardOutput(): DestinationStream {
+  const stream = pino.destination({ dest: 1, sync: false, maxLength: MOST_WAITING_BYTES });
+  stream.on('error', () => {});
+  return stream;
 }
 
 /** Loaded only here: a service that writes JSON never pays for it. Synchronous, so that the last words are not lost. */
