@@ -16,7 +16,22 @@ const WORDS: Record<string, string> = {
     'the Authorization header is not well-formed: it has a scheme, Basic for clients or Bearer or DPoP for tokens, one space, and the credentials',
   'invalid token provided': 'the access token is unknown, expired or revoked',
   'no access token provided': 'no access token was sent: send it in an Authorization header of the Bearer scheme',
+  'unsupported grant_type requested':
+    'this grant_type is not offered: see grant_types_supported at /.well-known/openid-configuration',
+  'requested grant type is not allowed for this client': 'this grant_type is not among the grant_types of the client',
   'failed to parse the request body': 'the body of the request did not arrive completely',
+};
+
+/** Where the core says nothing but the code. */
+const WORDS_BY_CODE: Record<string, string> = {
+  request_not_supported:
+    'request objects are not offered here: send the parameters themselves, pushed if need be (RFC 9126)',
+  request_uri_not_supported:
+    'a request_uri is taken at the authorization endpoint only, as the pushed request endpoint gave it',
+  registration_not_supported: 'the parameter registration is not offered here: clients are registered by the operator',
+  expired_token: 'the device code has expired: start again with a new one',
+  access_denied: 'the person refused',
+  invalid_dpop_proof: 'the DPoP header is not a valid proof for this request (RFC 9449 section 4.3)',
 };
 
 /** The core's events about refusals that are answered in JSON. */
@@ -41,9 +56,11 @@ export function explainRefusals(provider: Provider, { development, onRefused }: 
 
   function refused(ctx: KoaContextWithOIDC, { error, error_description: words, error_detail: detail }: Refused): void {
     onRefused({ path: ctx.path, error, words, detail, client_id: ctx.oidc?.client?.clientId }, ctx);
-    const body = ctx.body as { error_description?: string } | undefined;
-    if (typeof body !== 'object' || body === null || body.error_description === undefined) return;
-    const better = WORDS[body.error_description] ?? body.error_description;
-    body.error_description = development && detail && detail !== words ? `${better} (${detail})` : better;
+    const body = ctx.body as { error?: string; error_description?: string } | undefined;
+    if (typeof body !== 'object' || body === null || body.error === undefined) return;
+    const own = body.error_description;
+    const better = own === undefined ? WORDS_BY_CODE[body.error] : (WORDS[own] ?? own);
+    if (better !== undefined)
+      body.error_description = development && detail && detail !== words ? `${better} (${detail})` : better;
   }
 }
