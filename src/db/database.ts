@@ -28,7 +28,7 @@ export class UniqueViolation extends Error {
 /** The words for a store that does not answer now; the whole cause goes to the log, not to the caller. */
 export function storageUnavailable(cause: unknown): AppError {
   return new AppError('storage_unavailable', {
-    message: 'The data store does not answer at the moment. Nothing was changed; try again in a moment.',
+    message: 'The data store does not answer at the moment. Try again in a moment.',
     retryAfter: 1,
     cause,
   });

@@ -31,6 +31,8 @@ export function openPostgres(url: string, { max = 10 }: { max?: number } = {}): 
   });
   // An idle connection that the server drops is replaced by the pool; without a listener it would end the process.
   pool.on('error', () => {});
+  // The same for a connection that is lent out: its query fails and is told to the caller.
+  pool.on('connect', (client) => client.on('error', () => {}));
   const prepared = new Map<string, { name: string; text: string }>();
 
   function prepare(sql: string): { name: string; text: string } {

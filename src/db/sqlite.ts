@@ -42,9 +42,9 @@ export function openSqlite(filename: string): Database {
   }
 
   function execute({ sql, params, want }: Statement): unknown {
-    const statement = prepare(sql);
-    const values = params.map(plain);
     try {
+      const statement = prepare(sql);
+      const values = params.map(plain);
       if (want === 'one') return statement.get(...values);
       if (want === 'all') return statement.all(...values);
       return statement.run(...values).changes;
@@ -78,19 +78,38 @@ export function openSqlite(filename: string): Database {
       postpone(batch, error);
       return;
     }
-    const outcomes = batch.map((waiting) => runUnit(waiting.unit));
     try {
+      const outcomes = runAll(batch);
       connection.exec('COMMIT');
+      batch.forEach((waiting, index) => settle(waiting, outcomes[index] as Outcome));
     } catch (error) {
-      if (connection.inTransaction) connection.exec('ROLLBACK');
+      abandon();
       for (const waiting of batch) waiting.reject(translate(error));
-      return;
     }
-    batch.forEach((waiting, index) => {
-      const outcome = outcomes[index] as Outcome;
-      if (outcome.ok) waiting.resolve(outcome.value);
-      else waiting.reject(outcome.error);
+  }
+
+  /** @throws what ended the transaction as a whole (a full disk, an error of the device): then nobody's unit is done,
+   * and no unit behind it may begin, for it would commit alone. */
+  function runAll(batch: Waiting[]): Outcome[] {
+    return batch.map(({ unit }) => {
+      const outcome = runUnit(unit);
+      if (!connection.inTransaction) throw outcome.ok ? new Error('the transaction ended early') : outcome.error;
+      return outcome;
     });
+  }
+
+  function settle(waiting: Waiting, outcome: Outcome): void {
+    if (outcome.ok) waiting.resolve(outcome.value);
+    else waiting.reject(outcome.error);
+  }
+
+  /** The device may refuse even this; SQLite then rolls back by itself, at the latest at the next start. */
+  function abandon(): void {
+    try {
+      if (connection.inTransaction) connection.exec('ROLLBACK');
+    } catch {
+      // The error that led here is the one to be told.
+    }
   }
 
   /** Another process holds the lock: wait outside the event loop's way, and give up on those who waited long. */
@@ -109,7 +128,6 @@ export function openSqlite(filename: string): Database {
       connection.exec('RELEASE unit');
       return { ok: true, value };
     } catch (error) {
-      // A full disk or a read error may have ended the whole transaction already; the commit will then fail for all.
       if (connection.inTransaction) connection.exec('ROLLBACK TO unit; RELEASE unit');
       return { ok: false, error };
     }
@@ -133,7 +151,11 @@ export function openSqlite(filename: string): Database {
       if (closed) return;
       while (queue.length > 0) await new Promise((resolve) => setImmediate(resolve));
       closed = true;
-      connection.pragma('wal_checkpoint(TRUNCATE)');
+      try {
+        connection.pragma('wal_checkpoint(TRUNCATE)');
+      } catch {
+        // What is committed is safe in the log beside the file, and the next start reads it from there.
+      }
       connection.close();
     },
   };
@@ -168,7 +190,7 @@ function isBusy(error: unknown): boolean {
   return /^SQLITE_(BUSY|LOCKED)/.test(codeOf(error));
 }
 
-const UNAVAILABLE = /^SQLITE_(BUSY|LOCKED|FULL|IOERR|READONLY|CANTOPEN|PROTOCOL|NOMEM)/;
+const UNAVAILABLE = /^SQLITE_(BUSY|LOCKED|FULL|IOERR|READONLY|CANTOPEN|PROTOCOL|NOMEM|CORRUPT|NOTADB)/;
 
 function translate(error: unknown): unknown {
   const code = codeOf(error);
