@@ -93,7 +93,7 @@ export async function createApp(services: Services, { draining }: { draining(): 
   });
   if (settings.docs) mountDocsPage(router, { renderer, document: api.document });
   mountWebFinger(router, issuer);
-  mountHealth(router, { database: services.db, draining });
+  mountHealth(router, { database: services.db, volatile: services.artifacts.volatile, draining });
   if (services.mailbox) mountDevPages(router, { mailbox: services.mailbox, renderer, issuer });
   router.get('/', (ctx) => ctx.redirect('/account'));
 

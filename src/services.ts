@@ -11,10 +11,11 @@ import { createPasswords } from './accounts/passwords.ts';
 import { createRecovery } from './accounts/recovery.ts';
 import { createRegistration } from './accounts/registration.ts';
 import { createAccountStore } from './accounts/store.ts';
-import { chooseArtifacts } from './artifacts/choose.ts';
+import { openRedisArtifacts } from './artifacts/open.ts';
 import { createSqlArtifacts } from './artifacts/sql.ts';
 import { createAuditLog } from './audit/log.ts';
 import type { ConfigFile } from './config/file.ts';
+import { redisAddress } from './config/redis-address.ts';
 import type { Settings } from './config/settings.ts';
 import { connect, type DatabaseTarget } from './db/connect.ts';
 import { pendingMigrations } from './db/migrate.ts';
@@ -67,10 +68,7 @@ export async function openServices({ settings, file, log }: ServicesOptions) {
     onCheckpoint: ({ seq, chain }) => log.info({ checkpoint: `${seq}:${chain}` }, 'audit checkpoint'),
     onError: (error) => log.error({ err: error }, 'the audit log could not be sealed; the next round tries again'),
   });
-  const artifacts = chooseArtifacts({
-    sql: createSqlArtifacts({ db, keyring }),
-    redis: settings.redisUrl ? await openRedis(settings.redisUrl) : undefined,
-  });
+  const artifacts = settings.redisUrl ? await openRedis(settings.redisUrl) : createSqlArtifacts({ db, keyring });
 
   const branding = { name: 'Latchkey', links: {}, ...file.branding };
   const i18n = createI18n({ catalogues: readCatalogues(viewsDir) });
@@ -189,15 +187,22 @@ export async function openServices({ settings, file, log }: ServicesOptions) {
     },
   };
 
-  async function openRedis(url: string) {
-    const { createRedisArtifacts } = await import('./artifacts/redis.ts');
-    const redis = createRedisArtifacts({
-      url,
+  function openRedis(url: string) {
+    return openRedisArtifacts({
+      target: redisAddress(url),
+      db,
       keyring,
-      onError: (error) => log.warn({ err: error }, 'Redis reports a fault'),
+      onFault: (error) => log.debug({ err: error }, 'a connection to Redis reports a fault'),
+      onState(state, cause) {
+        if (state === 'up') log.info({ redis: state }, 'Redis is back');
+        else log.warn({ redis: state, err: cause }, 'Redis is degraded: short-lived values go to the SQL database');
+      },
+      onEviction: (policy) =>
+        log.warn(
+          { redis: 'degraded', policy },
+          `Redis throws values away when it is full (maxmemory-policy ${policy}). Set maxmemory-policy noeviction.`,
+        ),
     });
-    await redis.ping();
-    return redis;
   }
 
   async function openSmtp() {

@@ -25,14 +25,21 @@ export interface Artifacts {
   insert(kind: string, id: string, payload: Record<string, unknown>, expiresAt: number): Promise<boolean>;
   find(kind: string, id: string): Promise<Artifact | undefined>;
   findByUserCode(kind: string, userCode: string): Promise<Artifact | undefined>;
-  /** Compare-and-swap: true for exactly one caller, whatever the number of parallel ones. */
+  /** Compare-and-swap: true for exactly one caller, whatever the number of parallel ones. The caller has loaded the
+   * value before: one that a store lost in between may be consumed once. */
   consume(kind: string, id: string): Promise<boolean>;
   destroy(kind: string, id: string): Promise<void>;
+  /** The grant has ended: no value of it is found again. */
   revokeByGrantId(grantId: string): Promise<void>;
   /** Removes at most `limit` expired values; resolves with how many. */
   purge(limit: number): Promise<number>;
+  /** Of a volatile store in front of SQL; absent without one. */
+  volatile?: { state(): VolatileState };
   close(): Promise<void>;
 }
+
+/** `degraded`: its work is done in SQL, or it may lose values (`maxmemory-policy`). */
+export type VolatileState = 'up' | 'degraded';
 
 /** Rows stay this long after their expiry, because the protocol core loads expired ones to answer precisely. */
 export const AFTERLIFE_MS = 60_000;

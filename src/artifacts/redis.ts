@@ -1,106 +1,101 @@
-/** Artifacts in Redis. Keys that must move together (a value and its consumed mark) are one hash; a grant's values
- * are listed in a set of their own. Times to live are Redis's, so nothing has to be swept. */
-import { Redis } from 'ioredis';
-import { storageUnavailable } from '../db/database.ts';
+/**
+ * Values in Redis: what opens a door and may be forgotten, never what closes one. A value is one string key that is
+ * written whole, so nothing has to move together and any key may be on any node of a Cluster. Times to live are
+ * Redis's, and the time of expiry is inside the value, so a wrong clock there prolongs nothing.
+ */
 import type { Keyring } from '../keyring/keyring.ts';
-import { AFTERLIFE_MS, type Artifact, type Artifacts } from './artifacts.ts';
-import { storedIdentifier } from './identifier.ts';
+import { AFTERLIFE_MS } from './artifacts.ts';
+import { openRedis, type RedisTarget } from './redis-client.ts';
 
-const COMMAND_TIMEOUT_MS = 250;
-const PREFIX = 'latchkey:';
+const PREFIX = 'latchkey:value:';
+const POINTER = 'latchkey:user_code:';
+const PROBE = 'latchkey:probe';
 
-/** Sets `c` only on a value that exists and has none yet: one winner, in one step of the server. */
-const CONSUME = `if redis.call('EXISTS', KEYS[1]) == 1 then return redis.call('HSETNX', KEYS[1], 'c', ARGV[1]) end return 0`;
+export interface StoredValue {
+  payload: Record<string, unknown>;
+  /** Milliseconds since 1970, as `writtenAt`. */
+  expiresAt: number;
+  writtenAt: number;
+}
 
-export interface RedisArtifactsOptions {
-  url: string;
+export interface RedisOptions {
+  target: RedisTarget;
   keyring: Keyring;
+  onReady(): void;
   onError(error: Error): void;
 }
 
-/** Connects in the background; the caller checks with `ping` that the server answers. */
-export function createRedisArtifacts(options: RedisArtifactsOptions): Artifacts & { ping(): Promise<void> } {
-  const { keyring } = options;
-  const redis = new Redis(options.url, {
-    enableOfflineQueue: false,
-    commandTimeout: COMMAND_TIMEOUT_MS,
-    connectTimeout: 2000,
-    maxRetriesPerRequest: 0,
-    lazyConnect: true,
-    retryStrategy: (attempt) => Math.min(100 * attempt, 2000),
-  });
-  redis.on('error', options.onError);
-  const connected = redis.connect().catch(() => {});
-
-  const keyOf = (kind: string, id: string) => `${PREFIX}${kind}:${storedIdentifier(id)}`;
-  const grantKey = (grantId: string) => `${PREFIX}grant:${grantId}`;
-  const userCodeKey = (kind: string, userCode: string) =>
-    `${PREFIX}user_code:${keyring.mac('payload', `${kind}|user_code|${userCode}`)}`;
+/** `row` is `kind:stored identifier`, as in SQL. Every function throws what the client throws, within 250 ms. */
+export function createRedisValues({ target, keyring, onReady, onError }: RedisOptions) {
+  const link = openRedis(target, { onReady, onError });
+  const { client } = link;
   const lifetime = (expiresAt: number) => Math.max(1, expiresAt + AFTERLIFE_MS - Date.now());
+  const pointerKey = (kind: string, userCode: string) =>
+    POINTER + keyring.mac('payload', `${kind}|user_code|${userCode}`);
+  const context = (row: string, head: string) => `redis|${row}|${head}`;
 
-  async function guarded<Result>(work: () => Promise<Result>): Promise<Result> {
+  /** What can't be opened was not written by us: it is as if it were not there. */
+  function opened(row: string, text: string | null): StoredValue | undefined {
+    const [written, expires, sealed] = text?.split('|') ?? [];
+    if (!written || !expires || !sealed) return undefined;
+    const value = { writtenAt: Number(written), expiresAt: Number(expires) };
+    if (!(value.expiresAt + AFTERLIFE_MS > Date.now())) return undefined;
     try {
-      return await work();
+      const payload = keyring.openJson<StoredValue['payload']>(
+        'payload',
+        sealed,
+        context(row, `${written}|${expires}`),
+      );
+      return { ...value, payload };
     } catch (error) {
-      throw storageUnavailable(error);
+      onError(error as Error);
+      return undefined;
     }
   }
 
-  async function load(key: string): Promise<Artifact | undefined> {
-    const [sealed, consumed] = await redis.hmget(key, 'p', 'c');
-    if (!sealed) return undefined;
-    const payload = keyring.openJson<Artifact['payload']>('payload', sealed, key);
-    return consumed ? { payload, consumed: Number(consumed) } : { payload };
-  }
-
   return {
-    upsert: (kind, id, payload, expiresAt, keys) =>
-      guarded(async () => {
-        const key = keyOf(kind, id);
-        const ttl = lifetime(expiresAt);
-        const batch = redis.multi();
-        batch.hset(key, 'p', keyring.sealJson('payload', payload, key)).pexpire(key, ttl);
-        if (keys.grantId) batch.sadd(grantKey(keys.grantId), key).pexpire(grantKey(keys.grantId), ttl, 'NX');
-        if (keys.grantId) batch.pexpire(grantKey(keys.grantId), ttl, 'GT');
-        if (keys.userCode) batch.set(userCodeKey(kind, keys.userCode), key, 'PX', ttl);
-        for (const [error] of (await batch.exec()) ?? []) if (error) throw error;
-      }),
+    /** A Cluster that lost one master still answers for the others. */
+    partial: target.kind === 'cluster',
 
-    insert: (kind, id, _payload, expiresAt) =>
-      guarded(async () => (await redis.set(keyOf(kind, id), '1', 'PX', lifetime(expiresAt), 'NX')) === 'OK'),
-
-    find: (kind, id) => guarded(() => load(keyOf(kind, id))),
-
-    findByUserCode: (kind, userCode) =>
-      guarded(async () => {
-        const key = await redis.get(userCodeKey(kind, userCode));
-        return key ? load(key) : undefined;
-      }),
-
-    consume: (kind, id) =>
-      guarded(async () => (await redis.eval(CONSUME, 1, keyOf(kind, id), Math.floor(Date.now() / 1000))) === 1),
-
-    destroy: (kind, id) =>
-      guarded(async () => {
-        await redis.del(keyOf(kind, id));
-      }),
-
-    revokeByGrantId: (grantId) =>
-      guarded(async () => {
-        const keys = await redis.smembers(grantKey(grantId));
-        for (const key of [...keys, grantKey(grantId)]) await redis.del(key);
-      }),
-
-    purge: async () => 0,
-
-    ping: () =>
-      guarded(async () => {
-        await connected;
-        await redis.ping();
-      }),
-
-    async close() {
-      redis.disconnect();
+    /** The pointer is written before what it points at is of use, so that half of it only denies. */
+    async put(row: string, { payload, expiresAt, writtenAt }: StoredValue, userCode?: { kind: string; code: string }) {
+      const head = `${writtenAt}|${expiresAt}`;
+      const sealed = keyring.sealJson('payload', payload, context(row, head));
+      const ttl = lifetime(expiresAt);
+      if (userCode) await client.set(pointerKey(userCode.kind, userCode.code), row, 'PX', ttl);
+      await client.set(PREFIX + row, `${head}|${sealed}`, 'PX', ttl);
     },
+
+    get: async (row: string) => opened(row, await client.get(PREFIX + row)),
+
+    async drop(row: string): Promise<void> {
+      await client.del(PREFIX + row);
+    },
+
+    rowOfUserCode: async (kind: string, code: string) => (await client.get(pointerKey(kind, code))) ?? undefined,
+
+    /** Rejects when no server answers a read. */
+    async probeReading(): Promise<void> {
+      if (target.kind === 'cluster') await Promise.any(link.masters().map((master) => master.ping()));
+      else await client.get(PROBE);
+    },
+
+    /** Rejects unless every master answers and a write is taken (not read-only, not out of memory). */
+    async probeWriting(): Promise<void> {
+      if (target.kind === 'cluster') await Promise.all(link.masters().map((master) => master.ping()));
+      await client.set(PROBE, '1', 'PX', 60_000);
+    },
+
+    /** The `maxmemory-policy` of the servers that is not `noeviction`, if any. */
+    async evictionPolicy(): Promise<string | undefined> {
+      const answers = await Promise.all(link.masters().map((master) => master.info('memory')));
+      return answers
+        .map((text) => /maxmemory_policy:(\S+)/.exec(text)?.[1])
+        .find((policy) => policy !== undefined && policy !== 'noeviction');
+    },
+
+    close: link.close,
   };
 }
+
+export type RedisValues = ReturnType<typeof createRedisValues>;

@@ -1,4 +1,5 @@
-/** Artifacts in the SQL database: the default, and what Redis falls back to. */
+/** Artifacts in the SQL database: the default, and what Redis falls back to. Rows without a payload are marks that
+ * `ledger.ts` left (consumed, ended); here they are as good as nothing. */
 import type { Database } from '../db/database.ts';
 import type { Keyring } from '../keyring/keyring.ts';
 import { AFTERLIFE_MS, type Artifact, type Artifacts } from './artifacts.ts';
@@ -10,29 +11,39 @@ interface Row {
   consumed_at: number | null;
 }
 
-export function createSqlArtifacts({ db, keyring }: { db: Database; keyring: Keyring }): Artifacts {
-  const rowId = (kind: string, id: string) => `${kind}:${storedIdentifier(id)}`;
-  const userCodeId = (kind: string, userCode: string) => keyring.mac('payload', `${kind}|user_code|${userCode}`);
+export const artifactRow = (kind: string, id: string): string => `${kind}:${storedIdentifier(id)}`;
 
-  function opened(row: Row | undefined): Artifact | undefined {
-    if (!row) return undefined;
-    const payload = keyring.openJson<Artifact['payload']>('payload', row.payload, row.id);
-    return row.consumed_at === null ? { payload } : { payload, consumed: Math.floor(row.consumed_at / 1000) };
-  }
+export const userCodeHash = (keyring: Keyring, kind: string, userCode: string): string =>
+  keyring.mac('payload', `${kind}|user_code|${userCode}`);
+
+/** The value of a row; undefined for a mark. */
+export function openRow(keyring: Keyring, row: Row | undefined): Artifact | undefined {
+  if (!row || row.payload === '') return undefined;
+  const payload = keyring.openJson<Artifact['payload']>('payload', row.payload, row.id);
+  return row.consumed_at === null ? { payload } : { payload, consumed: Math.floor(row.consumed_at / 1000) };
+}
+
+export function createSqlArtifacts({ db, keyring }: { db: Database; keyring: Keyring }): Artifacts {
+  const rowId = artifactRow;
+  const userCodeId = (kind: string, userCode: string) => userCodeHash(keyring, kind, userCode);
+  const opened = (row: Row | undefined) => openRow(keyring, row);
 
   return {
     async upsert(kind, id, payload, expiresAt, keys) {
       const row = rowId(kind, id);
       await db.run(
-        `INSERT INTO artifacts (id, kind, payload, grant_id, user_code, expires_at) VALUES (?, ?, ?, ?, ?, ?)
+        `INSERT INTO artifacts (id, kind, payload, grant_id, user_code, expires_at, written_at)
+           VALUES (?, ?, ?, ?, ?, ?, ?)
          ON CONFLICT (id) DO UPDATE SET payload = excluded.payload, grant_id = excluded.grant_id,
-           user_code = excluded.user_code, expires_at = excluded.expires_at`,
+           user_code = excluded.user_code, expires_at = excluded.expires_at, written_at = excluded.written_at
+         WHERE artifacts.ended_at IS NULL`,
         row,
         kind,
         keyring.sealJson('payload', payload, row),
         keys.grantId,
         keys.userCode === undefined ? null : userCodeId(kind, keys.userCode),
         expiresAt,
+        Date.now(),
       );
     },
 
@@ -61,7 +72,7 @@ export function createSqlArtifacts({ db, keyring }: { db: Database; keyring: Key
 
     consume: async (kind, id) =>
       (await db.run(
-        'UPDATE artifacts SET consumed_at = ? WHERE id = ? AND consumed_at IS NULL',
+        "UPDATE artifacts SET consumed_at = ? WHERE id = ? AND consumed_at IS NULL AND payload <> ''",
         Date.now(),
         rowId(kind, id),
       )) === 1,

@@ -3,6 +3,7 @@
  * `.env.example` and the table of settings are printed from. What settings mean together is in settings.ts.
  */
 import { z } from 'zod';
+import { redis } from './redis-address.ts';
 import { secretKeys, token } from './secrets.ts';
 import { count, lifetime, optional, type Setting, setting } from './setting.ts';
 import {
@@ -80,9 +81,10 @@ export const GROUPS = {
       otherwise: 'SQLite in the data folder',
       secret: true,
     }),
-    LATCHKEY_REDIS_URL: optional(address(['redis', 'rediss']), {
-      description: 'A Redis server (policy noeviction) for short-lived values.',
-      expected: 'redis://HOST:PORT/NUMBER, or rediss:// for TLS',
+    LATCHKEY_REDIS_URL: optional(redis, {
+      description: 'Redis (policy noeviction) for short-lived values: a server, sentinels or a Cluster.',
+      expected:
+        'redis://HOST:PORT/NUMBER, redis+sentinel://HOST:PORT,HOST:PORT/GROUP/NUMBER or redis+cluster://HOST:PORT,HOST:PORT; rediss for TLS',
       example: 'redis://redis.internal:6379',
       otherwise: 'the SQL database',
       secret: true,

@@ -6,13 +6,15 @@ import type Router from '@koa/router';
 
 export interface HealthOptions {
   database: { one(sql: string): Promise<unknown> };
-  artifacts?: { ping(): Promise<void> } | undefined;
+  /** Redis, where it is configured. Without it the service works on, only slower. */
+  volatile?: { state(): 'up' | 'degraded' } | undefined;
   draining(): boolean;
 }
 
-type State = 'up' | 'down' | 'draining';
+type State = 'up' | 'degraded' | 'down' | 'draining';
+const SERVING: readonly State[] = ['up', 'degraded'];
 
-export function mountHealth(router: Router, { database, draining }: HealthOptions): void {
+export function mountHealth(router: Router, { database, volatile, draining }: HealthOptions): void {
   async function databaseState(): Promise<State> {
     return database.one('SELECT 1 AS up').then(
       () => 'up' as const,
@@ -26,11 +28,17 @@ export function mountHealth(router: Router, { database, draining }: HealthOption
   });
 
   router.get(['/readyz', '/healthz'], async (ctx) => {
-    const parts = { database: await databaseState(), process: draining() ? ('draining' as const) : ('up' as const) };
-    const ready = Object.values(parts).every((state) => state === 'up');
+    const parts: Record<string, State> = {
+      database: await databaseState(),
+      ...(volatile ? { redis: volatile.state() } : {}),
+      process: draining() ? 'draining' : 'up',
+    };
+    const states = Object.values(parts);
+    const ready = states.every((state) => SERVING.includes(state));
+    const whole = states.every((state) => state === 'up');
     ctx.set('Cache-Control', 'no-store');
     ctx.status = ready ? 200 : 503;
     if (!ready) ctx.set('Retry-After', '1');
-    ctx.body = { status: ready ? 'up' : 'down', parts };
+    ctx.body = { status: whole ? 'up' : ready ? 'degraded' : 'down', parts };
   });
 }

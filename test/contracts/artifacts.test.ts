@@ -3,11 +3,12 @@ import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import type { Artifacts } from '../../src/artifacts/artifacts.ts';
 import { newIdentifier, storedIdentifier } from '../../src/artifacts/identifier.ts';
-import { createRedisArtifacts } from '../../src/artifacts/redis.ts';
+import { openRedisArtifacts } from '../../src/artifacts/open.ts';
 import { createSqlArtifacts } from '../../src/artifacts/sql.ts';
+import { redisAddress } from '../../src/config/redis-address.ts';
 import { type Database, UniqueViolation } from '../../src/db/database.ts';
 import { all, one, run } from '../../src/db/statement.ts';
-import { startRedis } from '../support/redis.ts';
+import { startRedis, type TestRedis } from '../support/redis.ts';
 import { type Backend, DATABASES } from '../support/stores.ts';
 
 const soon = () => Date.now() + 60_000;
@@ -98,20 +99,51 @@ for (const [name, open] of Object.entries(DATABASES)) {
   databaseContract(name, open);
 }
 
-artifactContract('Redis', async () => {
-  const redis = await startRedis();
-  const backend = await (DATABASES['SQLite'] as () => Promise<Backend>)();
-  const artifacts = createRedisArtifacts({ url: redis.url, keyring: backend.keyring, onError: () => {} });
-  await artifacts.ping();
-  return {
-    artifacts,
-    async close() {
-      await artifacts.close();
-      await backend.close();
-      await redis.stop();
-    },
-  };
-});
+/** What Redis may be in while the contract holds all the same. */
+const CONDITIONS: Record<string, (redis: TestRedis) => Promise<unknown>> = {
+  'that answers': async () => {},
+  'that is dead': (redis) => redis.kill(),
+  'that is frozen': async (redis) => redis.freeze(),
+  'that is read-only': (redis) => redis.command('REPLICAOF', '127.0.0.1', '1'),
+  'that is full': (redis) => redis.command('CONFIG', 'SET', 'maxmemory', '1'),
+};
+
+for (const [condition, impose] of Object.entries(CONDITIONS)) {
+  for (const [database, open] of Object.entries(DATABASES)) {
+    // PostgreSQL's own differences show without every fault of Redis.
+    if (database === 'PostgreSQL' && !['that answers', 'that is dead'].includes(condition)) continue;
+    artifactContract(`a Redis ${condition} before ${database}`, async () => {
+      const redis = await startRedis();
+      const backend = await open();
+      const artifacts = await openRedisArtifacts({
+        ...backend,
+        target: redisAddress(redis.url),
+        onFault: () => {},
+        onEviction: () => {},
+        onState: () => {},
+      });
+      await impose(redis);
+      if (condition !== 'that answers') await until(() => artifacts.volatile?.state() === 'degraded');
+      // For a second it may be back at once, and what is in SQL alone is no answer.
+      if (/dead|frozen|read-only/.test(condition)) await new Promise((resolve) => setTimeout(resolve, 1050));
+      return {
+        artifacts,
+        async close() {
+          await artifacts.close();
+          await backend.close();
+          await redis.stop();
+        },
+      };
+    });
+  }
+}
+
+async function until(condition: () => boolean): Promise<void> {
+  for (let waited = 0; !condition(); waited += 20) {
+    if (waited > 5000) throw new Error('it did not happen within five seconds');
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}
 
 function databaseContract(name: string, open: () => Promise<Backend>): void {
   describe(`units of work on ${name}`, () => {

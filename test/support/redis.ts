@@ -1,5 +1,5 @@
-/** A real Redis for one test file, on a free port, gone with it. */
-import { spawn } from 'node:child_process';
+/** A real Redis for one test, on a free port, gone with it; what can happen to one, done to it. */
+import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { connect } from 'node:net';
@@ -9,30 +9,87 @@ import { freePort } from './ports.ts';
 
 export interface TestRedis {
   url: string;
+  port: number;
   pid: number;
+  /** kill -9. */
+  kill(): Promise<void>;
+  /** SIGSTOP: it takes connections and bytes and answers nothing. */
+  freeze(): void;
+  thaw(): void;
+  /** A new process on the same port, with nothing in it. */
+  restart(): Promise<void>;
+  /** One command, by a connection of its own; resolves with the answer's bytes as text. */
+  command(...words: string[]): Promise<string>;
   stop(): Promise<void>;
 }
 
-export async function startRedis(): Promise<TestRedis> {
-  const port = await freePort();
+const running = new Set<ChildProcess>();
+process.once('exit', () => {
+  for (const server of running) server.kill('SIGKILL');
+});
+
+export async function startRedis({ settings = [] as string[], bus = false } = {}): Promise<TestRedis> {
+  // A Cluster's second port is ten thousand higher.
+  const port = bus ? await freePortBelow(55_000) : await freePort();
   const dir = mkdtempSync(join(tmpdir(), 'latchkey-redis-'));
-  const settings = ['--port', String(port), '--bind', '127.0.0.1', '--save', '', '--appendonly', 'no', '--dir', dir];
-  const server = spawn('redis-server', [...settings, '--maxmemory-policy', 'noeviction'], { stdio: 'ignore' });
-  await answering(port);
+  const base = ['--port', String(port), '--bind', '127.0.0.1', '--save', '', '--appendonly', 'no', '--dir', dir];
+  let server = await launch();
+
+  async function launch(): Promise<ChildProcess> {
+    const policy = ['--maxmemory-policy', 'noeviction', '--repl-diskless-sync-delay', '0'];
+    const child = spawn('redis-server', [...base, ...policy, ...settings], { stdio: 'ignore' });
+    running.add(child);
+    await answering(port);
+    return child;
+  }
+
+  async function kill(): Promise<void> {
+    if (server.exitCode !== null || server.signalCode !== null) return;
+    const ended = once(server, 'exit');
+    server.kill('SIGKILL');
+    await ended;
+    running.delete(server);
+  }
+
   return {
     url: `redis://127.0.0.1:${port}`,
+    port,
     pid: server.pid as number,
+    kill,
+    freeze: () => void server.kill('SIGSTOP'),
+    thaw: () => void server.kill('SIGCONT'),
+    async restart() {
+      await kill();
+      server = await launch();
+    },
+    command: (...words) => command(port, words),
     async stop() {
-      if (server.exitCode === null && server.signalCode === null) {
-        server.kill('SIGKILL');
-        await once(server, 'exit');
-      }
+      await kill();
       rmSync(dir, { recursive: true, force: true });
     },
   };
 }
 
-async function answering(port: number): Promise<void> {
+export async function command(port: number, words: string[]): Promise<string> {
+  const socket = connect(port, '127.0.0.1');
+  socket.setTimeout(5000, () => socket.destroy(new Error(`redis did not answer ${words[0]}`)));
+  socket.write(`*${words.length}\r\n${words.map((word) => `$${Buffer.byteLength(word)}\r\n${word}\r\n`).join('')}`);
+  try {
+    const [bytes] = (await once(socket, 'data')) as [Buffer];
+    return bytes.toString();
+  } finally {
+    socket.destroy();
+  }
+}
+
+async function freePortBelow(limit: number): Promise<number> {
+  for (;;) {
+    const port = await freePort();
+    if (port < limit) return port;
+  }
+}
+
+export async function answering(port: number): Promise<void> {
   for (let tries = 0; tries < 200; tries += 1) {
     const open = await new Promise<boolean>((resolve) => {
       const socket = connect(port, '127.0.0.1');

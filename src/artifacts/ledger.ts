@@ -1,0 +1,76 @@
+/**
+ * What SQL knows of artifacts whose values may be in Redis: which were consumed, which were ended, and the values
+ * that were written while Redis was away. Every refusal rests here, so Redis may forget, go back in time, or return
+ * with old values, and opens nothing again.
+ */
+import type { Database } from '../db/database.ts';
+
+export interface LedgerRow {
+  id: string;
+  /** Sealed; empty when the value itself is not here. */
+  payload: string;
+  consumed_at: number | null;
+  ended_at: number | null;
+  written_at: number | null;
+}
+
+/** Marks are for grants too; no kind of the protocol core is named so in this table. */
+const GRANT = 'Grant';
+const NOTHING = '-';
+
+export function createLedger(db: Database) {
+  const grantRow = (grantId: string) => `${GRANT}:${grantId}`;
+
+  return {
+    /** The row of a value, and whether its grant has ended (here, or as a whole by `sessions`). One statement. */
+    async look(row: string, grantId: string | undefined): Promise<{ row: LedgerRow | undefined; grantEnded: boolean }> {
+      const rows = await db.all<LedgerRow>(
+        `SELECT id, payload, consumed_at, ended_at, written_at FROM artifacts WHERE id = ? OR id = ?
+         UNION ALL SELECT id, '', NULL, expires_at, NULL FROM tombstones WHERE id = ?`,
+        row,
+        grantId === undefined ? NOTHING : grantRow(grantId),
+        grantId === undefined ? NOTHING : `grant:${grantId}`,
+      );
+      return { row: rows.find(({ id }) => id === row), grantEnded: rows.some(({ id }) => id !== row) };
+    },
+
+    async rowOfUserCode(hash: string): Promise<string | undefined> {
+      return (await db.one<{ id: string }>('SELECT id FROM artifacts WHERE user_code = ?', hash))?.id;
+    },
+
+    /** True for exactly one caller, for good: the mark stays until `expiresAt` and longer than the value. */
+    async consume(kind: string, row: string, expiresAt: number): Promise<boolean> {
+      const changed = await db.run(
+        `INSERT INTO artifacts (id, kind, payload, consumed_at, expires_at) VALUES (?, ?, '', ?, ?)
+         ON CONFLICT (id) DO UPDATE SET consumed_at = excluded.consumed_at,
+           expires_at = CASE WHEN artifacts.expires_at > excluded.expires_at THEN artifacts.expires_at
+             ELSE excluded.expires_at END
+         WHERE artifacts.consumed_at IS NULL AND artifacts.ended_at IS NULL`,
+        row,
+        kind,
+        Date.now(),
+        expiresAt,
+      );
+      return changed === 1;
+    },
+
+    /** What is ended is never found again, whatever is written afterwards. */
+    end: (kind: string, row: string, expiresAt: number) => end(kind, row, expiresAt),
+    endGrant: (grantId: string, expiresAt: number) => end(GRANT, grantRow(grantId), expiresAt),
+  };
+
+  async function end(kind: string, row: string, expiresAt: number): Promise<void> {
+    await db.run(
+      `INSERT INTO artifacts (id, kind, payload, ended_at, expires_at) VALUES (?, ?, '', ?, ?)
+       ON CONFLICT (id) DO UPDATE SET ended_at = excluded.ended_at, payload = '', user_code = NULL,
+         expires_at = CASE WHEN artifacts.expires_at > excluded.expires_at THEN artifacts.expires_at
+           ELSE excluded.expires_at END`,
+      row,
+      kind,
+      Date.now(),
+      expiresAt,
+    );
+  }
+}
+
+export type Ledger = ReturnType<typeof createLedger>;

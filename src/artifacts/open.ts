@@ -1,0 +1,49 @@
+/** Artifacts as they are configured: on SQL, or on Redis with SQL behind it. A Redis that is away delays nothing. */
+import type { Database } from '../db/database.ts';
+import type { Keyring } from '../keyring/keyring.ts';
+import type { Artifacts } from './artifacts.ts';
+import { createFallback } from './fallback.ts';
+import { createLedger } from './ledger.ts';
+import type { RedisTarget } from './redis-client.ts';
+import { createSqlArtifacts } from './sql.ts';
+import { createWatch, type WatchOptions } from './watch.ts';
+
+/** How long the start waits for the first connection before it goes on without. */
+const FIRST_CONTACT_MS = 1500;
+
+export interface RedisArtifactsOptions extends Pick<WatchOptions, 'onState' | 'onEviction'> {
+  target: RedisTarget;
+  db: Database;
+  keyring: Keyring;
+  /** Faults of single connections and values; there may be many. */
+  onFault(error: Error): void;
+}
+
+/** Resolves when Redis answers, or soon after it was found not to; `volatile.state()` says which. */
+export async function openRedisArtifacts(options: RedisArtifactsOptions): Promise<Artifacts> {
+  // Loaded only where it is configured: the client costs 25 MB.
+  const { createRedisValues } = await import('./redis.ts');
+  const { db, keyring, target } = options;
+  let connected = () => {};
+  const contact = new Promise<void>((resolve) => {
+    const patience = setTimeout(resolve, FIRST_CONTACT_MS);
+    connected = () => {
+      clearTimeout(patience);
+      resolve();
+    };
+  });
+  const values = createRedisValues({
+    target,
+    keyring,
+    onError: options.onFault,
+    onReady() {
+      connected();
+      void watch.inspect();
+    },
+  });
+  const watch = createWatch({ values, onState: options.onState, onEviction: options.onEviction });
+  await contact;
+  await watch.beat();
+  watch.start();
+  return createFallback({ sql: createSqlArtifacts({ db, keyring }), ledger: createLedger(db), values, watch, keyring });
+}

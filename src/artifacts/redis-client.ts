@@ -1,0 +1,105 @@
+/** A connection to Redis in each of its forms, set so that no caller ever waits long: no queue while it is away, no
+ * repetition, 250 ms for an answer. Knows no key. */
+import { Cluster, type ClusterOptions, Redis, type RedisOptions } from 'ioredis';
+
+export const COMMAND_TIMEOUT_MS = 250;
+/** A socket that says nothing for so long while an answer is due is replaced. */
+const SILENCE_MS = 1500;
+/** A server that turned read-only may be a former master, and its name may mean another one by now: connect again,
+ * but ever more seldom, because reads pause meanwhile. */
+const LOOK_AGAIN_MS = { first: 5000, most: 300_000 };
+
+export interface RedisTarget {
+  kind: 'single' | 'sentinel' | 'cluster';
+  tls: boolean;
+  nodes: Array<{ host: string; port: number }>;
+  master: string | undefined;
+  database: number;
+  username: string | undefined;
+  password: string | undefined;
+  sentinelPassword: string | undefined;
+}
+
+export interface RedisLink {
+  client: Redis | Cluster;
+  /** Each server that takes writes; one, but for a Cluster. */
+  masters(): Redis[];
+  close(): void;
+}
+
+/** Connects in the background and for ever. `onReady` at each connection, `onError` at each fault. */
+export function openRedis(
+  target: RedisTarget,
+  { onReady, onError }: { onReady(): void; onError(error: Error): void },
+): RedisLink {
+  const client = target.kind === 'cluster' ? cluster(target) : single(target);
+  client.on('error', onError);
+  client.on('ready', onReady);
+  client.connect().catch(() => {});
+  return {
+    client,
+    masters: () => (client instanceof Cluster ? client.nodes('master') : [client]),
+    close: () => client.disconnect(),
+  };
+}
+
+function connection(target: RedisTarget): RedisOptions {
+  let looked = Number.NEGATIVE_INFINITY;
+  let pause = LOOK_AGAIN_MS.first;
+  return {
+    ...(target.username ? { username: target.username } : {}),
+    ...(target.password ? { password: target.password } : {}),
+    ...(target.tls ? { tls: {} } : {}),
+    enableOfflineQueue: false,
+    maxRetriesPerRequest: 0,
+    autoResendUnfulfilledCommands: false,
+    commandTimeout: COMMAND_TIMEOUT_MS,
+    connectTimeout: 1000,
+    socketTimeout: SILENCE_MS,
+    lazyConnect: true,
+    reconnectOnError(error) {
+      const since = performance.now() - looked;
+      if (!error.message.startsWith('READONLY') || since < pause) return false;
+      pause = since > 2 * LOOK_AGAIN_MS.most ? LOOK_AGAIN_MS.first : Math.min(2 * pause, LOOK_AGAIN_MS.most);
+      looked = performance.now();
+      return 1;
+    },
+  };
+}
+
+const patience = (attempt: number) => Math.min(50 * attempt, 1000);
+
+function single(target: RedisTarget): Redis {
+  const common = { ...connection(target), db: target.database, retryStrategy: patience };
+  if (target.kind === 'single') return new Redis({ ...common, ...target.nodes[0] });
+  return new Redis({
+    ...common,
+    sentinels: target.nodes,
+    name: target.master as string,
+    ...(target.sentinelPassword ? { sentinelPassword: target.sentinelPassword } : {}),
+    ...(target.tls ? { enableTLSForSentinelMode: true } : {}),
+    sentinelCommandTimeout: 500,
+    sentinelRetryStrategy: patience,
+    // Without it a master that hangs keeps its connection although the sentinels have chosen another.
+    failoverDetector: true,
+  });
+}
+
+function cluster(target: RedisTarget): Cluster {
+  const { enableOfflineQueue: _off, lazyConnect: _lazy, ...redisOptions } = connection(target);
+  const options: ClusterOptions = {
+    redisOptions: redisOptions as NonNullable<ClusterOptions['redisOptions']>,
+    enableOfflineQueue: false,
+    lazyConnect: true,
+    clusterRetryStrategy: patience,
+    clusterNodeRetryStrategy: patience,
+    slotsRefreshInterval: 1000,
+    slotsRefreshTimeout: 500,
+    // Redirections are followed; waiting is not: SQL is there.
+    maxRedirections: 4,
+    retryDelayOnFailover: 0,
+    retryDelayOnClusterDown: 0,
+    retryDelayOnTryAgain: 20,
+  };
+  return new Cluster(target.nodes, options);
+}
