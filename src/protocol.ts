@@ -96,6 +96,7 @@ export async function createProtocol(services: Services, options: ProtocolOption
     explainRefusals(core, {
       development: settings.development,
       onRefused: (facts, ctx) => log.info({ ...facts, request_id: requestContext(ctx.req).id }, 'the protocol refused'),
+      onUnavailable: coreFailed,
     });
     core.on('error' as never, options.unforeseen as never);
     return core;

@@ -5,7 +5,7 @@
  */
 import Provider, { type Adapter, type AdapterPayload, errors } from 'oidc-provider';
 import type { Artifacts } from '../artifacts/artifacts.ts';
-import { AppError } from '../errors.ts';
+import { orUnavailable } from './unavailable.ts';
 
 export interface Visit {
   ip: string | null;
@@ -116,28 +116,14 @@ function restored(id: string, artifact: { payload: Payload; consumed?: number })
   return { ...artifact.payload, jti: id, ...consumed } as AdapterPayload;
 }
 
-/** A store that does not answer is `temporarily_unavailable` (RFC 6749 section 4.1.2.1) with status 503, never a 500. */
 function guarded(adapter: Adapter): Adapter {
-  const wrap =
-    <Args extends unknown[], Result>(method: (...args: Args) => Promise<Result>) =>
-    async (...args: Args): Promise<Result> => {
-      try {
-        return await method(...args);
-      } catch (error) {
-        if (!(error instanceof AppError)) throw error;
-        const unavailable = new errors.TemporarilyUnavailable(error.message);
-        unavailable.statusCode = 503;
-        unavailable.status = 503;
-        throw unavailable;
-      }
-    };
   return {
-    upsert: wrap(adapter.upsert),
-    find: wrap(adapter.find),
-    findByUid: wrap(adapter.findByUid),
-    findByUserCode: wrap(adapter.findByUserCode),
-    consume: wrap(adapter.consume),
-    destroy: wrap(adapter.destroy),
-    revokeByGrantId: wrap(adapter.revokeByGrantId),
+    upsert: orUnavailable(adapter.upsert),
+    find: orUnavailable(adapter.find),
+    findByUid: orUnavailable(adapter.findByUid),
+    findByUserCode: orUnavailable(adapter.findByUserCode),
+    consume: orUnavailable(adapter.consume),
+    destroy: orUnavailable(adapter.destroy),
+    revokeByGrantId: orUnavailable(adapter.revokeByGrantId),
   } as Adapter;
 }

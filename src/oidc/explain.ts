@@ -49,12 +49,16 @@ interface Refused extends Error {
 export interface ExplainOptions {
   development: boolean;
   onRefused(facts: Record<string, unknown>, ctx: KoaContextWithOIDC): void;
+  /** The caller was told to come again, because a part of this service did not answer. */
+  onUnavailable(cause: unknown, ctx: KoaContextWithOIDC): void;
 }
 
-export function explainRefusals(provider: Provider, { development, onRefused }: ExplainOptions): void {
+export function explainRefusals(provider: Provider, { development, onRefused, onUnavailable }: ExplainOptions): void {
   for (const event of [...EVENTS, 'authorization.error']) provider.on(event as never, refused as never);
 
-  function refused(ctx: KoaContextWithOIDC, { error, error_description: words, error_detail: detail }: Refused): void {
+  function refused(ctx: KoaContextWithOIDC, refusal: Refused): void {
+    const { error, error_description: words, error_detail: detail, cause } = refusal;
+    if (ctx.status === 503) onUnavailable(cause ?? refusal, ctx);
     onRefused({ path: ctx.path, error, words, detail, client_id: ctx.oidc?.client?.clientId }, ctx);
     const body = ctx.body as { error?: string; error_description?: string } | undefined;
     if (typeof body !== 'object' || body === null || body.error === undefined) return;

@@ -12,6 +12,7 @@ import type { createGrantLoader } from './grants.ts';
 import { createInteractionPolicy } from './interactions.ts';
 import { type Lifetimes, ttlConfiguration } from './lifetimes.ts';
 import type { Resources } from './resources.ts';
+import { orUnavailable } from './unavailable.ts';
 
 export const ROUTES = {
   authorization: '/oauth2/authorize',
@@ -99,8 +100,8 @@ function configuration(options: ProviderOptions): Configuration {
       client.grantTypeAllowed('refresh_token') && source.scopes.has('openid'),
     // An app with refresh tokens is a session of its own; others end with the browser's.
     expiresWithSession: async (ctx) => !ctx.oidc.client?.grantTypeAllowed('refresh_token'),
-    loadExistingGrant: options.loadExistingGrant,
-    findAccount: async (_ctx, id) => options.findAccount(id),
+    loadExistingGrant: orUnavailable(options.loadExistingGrant),
+    findAccount: orUnavailable(async (_ctx: KoaContextWithOIDC, id: string) => options.findAccount(id)),
     interactions: {
       policy: createInteractionPolicy(),
       url: async (ctx, interaction) => options.interactionUrl(ctx, interaction as never),

@@ -1,5 +1,6 @@
 /** Requests that the protocol core leaves without an answer: no such address, another method, or a bug. */
 import type { KoaContextWithOIDC } from 'oidc-provider';
+import { AppError } from '../errors.ts';
 import { requestContext } from '../http/request-context.ts';
 import { ROUTES } from './provider.ts';
 import type { Refuse } from './refusal.ts';
@@ -36,6 +37,10 @@ export function createUnanswered({ refuse, onBug }: UnansweredOptions) {
       await next();
     } catch (error) {
       onBug(error, ctx);
+      if (error instanceof AppError && error.status === 503) {
+        const headers = { 'Retry-After': String(error.retryAfter ?? 1) };
+        return refuse(ctx, { status: 503, error: 'temporarily_unavailable', description: error.message, headers });
+      }
       const description = `Something went wrong on the server. It has been logged under the id ${requestContext(ctx.req).id}.`;
       return refuse(ctx, { status: 500, error: 'server_error', description });
     }
