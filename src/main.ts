@@ -1,5 +1,5 @@
 /** The process: reads command, environment and signals, and hands them in. The only file that touches `process`. */
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import type { Logger } from 'pino';
 import { banner } from './banner.ts';
 import { createProgram } from './cli/program.ts';
@@ -11,7 +11,7 @@ import { createI18n, readCatalogues } from './http/i18n.ts';
 import { createLog } from './http/log.ts';
 import { openForCommand } from './open.ts';
 import { root, viewsDir } from './places.ts';
-import { prepare, type Running, serve } from './serve.ts';
+import { databaseTarget, prepare, type Running, serve } from './serve.ts';
 import { isWorker, supervise } from './workers.ts';
 
 interface Configuration {
@@ -28,7 +28,10 @@ function configuration(): Configuration {
   if (loaded) return loaded;
   const { settings, warnings, env } = loadSettings({ env: process.env, cwd: process.cwd(), readFile });
   if (settings.development && settings.secretKeys.length === 0) {
-    settings.secretKeys = [ensureDevelopmentSecrets({ dataDir: settings.dataDir }).secretKey];
+    const secrets = ensureDevelopmentSecrets({ dataDir: settings.dataDir });
+    settings.secretKeys = [secrets.secretKey];
+    const { url, file: database } = databaseTarget(settings);
+    if (!secrets.made && !url && !existsSync(database)) warnings.push(databaseGone(database));
   }
   // What a command prints is for its caller; only a server's log is its output.
   const serving = (process.argv[2] ?? 'serve') === 'serve';
@@ -41,6 +44,11 @@ function configuration(): Configuration {
   const file = settings.configFile ? loadConfigFile(settings.configFile, { env, readFile }) : NO_CONFIG_FILE;
   loaded = { settings, file, log };
   return loaded;
+}
+
+/** Whoever had accounts there should know before making new ones. */
+function databaseGone(path: string): string {
+  return `The secrets beside ${path} are of an earlier start, but the database is gone: a new, empty one is made. If it should be there, stop, and restore it from a backup.`;
 }
 
 async function runServer(): Promise<number> {

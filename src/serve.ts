@@ -5,11 +5,14 @@ import type { ConfigFile } from './config/file.ts';
 import type { Settings } from './config/settings.ts';
 import { connect } from './db/connect.ts';
 import { migrate, pendingMigrations, SchemaFault } from './db/migrate.ts';
+import { checkSoundness } from './db/soundness.ts';
 import { seedDevelopmentClient } from './dev/seed.ts';
 import { createServer } from './http/server.ts';
 import { startSweeping } from './jobs/sweep.ts';
 import { migrationsDir } from './places.ts';
 import { databaseTarget, openServices, type Services } from './services.ts';
+
+export { databaseTarget };
 
 export interface ServeOptions {
   settings: Settings;
@@ -88,8 +91,9 @@ function stopPatience(settings: Settings) {
 /** In development the schema is brought up to date; in production that is the operator's step. */
 async function prepareSchema(settings: Settings, log: Logger): Promise<void> {
   const target = databaseTarget(settings);
-  const database = await connect(target);
+  const database = await connect({ ...target, mustExist: !settings.development });
   try {
+    for (const warning of await checkSoundness(database, target)) log.warn(warning);
     const pending = await pendingMigrations(database, migrationsDir);
     if (pending.length === 0) return;
     if (!settings.development) {

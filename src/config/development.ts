@@ -22,6 +22,8 @@ const ABOUT = 'Secrets of development mode. Without this file the database besid
 export interface DevelopmentSecrets {
   /** 32 bytes: the key-encryption key. */
   secretKey: Buffer;
+  /** This call made the file. */
+  made: boolean;
 }
 
 /**
@@ -30,7 +32,8 @@ export interface DevelopmentSecrets {
  */
 export function ensureDevelopmentSecrets({ dataDir }: { dataDir: string }): DevelopmentSecrets {
   const path = join(dataDir, 'secrets.json');
-  return parse(path, read(path) ?? create(dataDir, path));
+  const known = read(path);
+  return { secretKey: parse(path, known ?? create(dataDir, path)), made: known === undefined };
 }
 
 function read(path: string): string | undefined {
@@ -81,10 +84,10 @@ function create(dataDir: string, path: string): string {
   }
 }
 
-function parse(path: string, text: string): DevelopmentSecrets {
+function parse(path: string, text: string): Buffer {
   try {
     const [secretKey] = secretKeys((JSON.parse(text) as { secret_key: string }).secret_key);
-    if (secretKey) return { secretKey };
+    if (secretKey) return secretKey;
   } catch {
     // Whatever is wrong with it, the remedy is the same; the parser's words could quote the secret.
   }

@@ -1,5 +1,5 @@
 /** Opens the configured database, or says in one sentence within seconds why that does not work. */
-import { closeSync, mkdirSync, openSync } from 'node:fs';
+import { closeSync, mkdirSync, openSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import type { Database } from './database.ts';
 
@@ -8,6 +8,8 @@ export interface DatabaseTarget {
   url?: string | undefined;
   /** The SQLite file, used when `url` is unset. */
   file: string;
+  /** Refuse when there is no SQLite file yet, instead of making one. */
+  mustExist?: boolean;
 }
 
 /** A database that can't be opened; the message is a sentence for the operator. */
@@ -15,7 +17,7 @@ export class DatabaseFault extends Error {}
 
 /** @throws DatabaseFault when the driver does not load, the server does not answer or the file is no database. */
 export async function connect(target: DatabaseTarget): Promise<Database> {
-  return target.url ? connectPostgres(target.url) : connectSqlite(target.file);
+  return target.url ? connectPostgres(target.url) : connectSqlite(target);
 }
 
 async function connectPostgres(url: string): Promise<Database> {
@@ -34,7 +36,12 @@ async function connectPostgres(url: string): Promise<Database> {
   return database;
 }
 
-async function connectSqlite(file: string): Promise<Database> {
+async function connectSqlite({ file, mustExist = false }: DatabaseTarget): Promise<Database> {
+  if (mustExist && (statSync(file, { throwIfNoEntry: false })?.size ?? 0) === 0) {
+    throw new DatabaseFault(
+      `There is no database at ${file}. For a new installation run "latchkey migrate", which makes it; otherwise check LATCHKEY_DATA_DIR and the disk that it is on, or restore a backup.`,
+    );
+  }
   try {
     mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
     // Made for its owner alone; the files that SQLite lays beside it take its mode.

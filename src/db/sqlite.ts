@@ -81,7 +81,7 @@ export function openSqlite(filename: string): Database {
     try {
       const outcomes = runAll(batch);
       connection.exec('COMMIT');
-      batch.forEach((waiting, index) => settle(waiting, outcomes[index] as Outcome));
+      for (const [index, waiting] of batch.entries()) settle(waiting, outcomes[index] as Outcome);
     } catch (error) {
       abandon();
       for (const waiting of batch) waiting.reject(translate(error));
