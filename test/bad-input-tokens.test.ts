@@ -217,12 +217,12 @@ test('tokens and proofs', async (t) => {
       ];
       for (const request of requests) {
         const times: number[] = [];
-        for (let tries = 0; tries < 3 && (times.at(-1) ?? 1000) > 50; tries += 1) {
+        for (let tries = 0; tries < 8 && (times.at(-1) ?? 1000) > 100; tries += 1) {
           const started = performance.now();
           assertSafe(stage, await send(stage, request), request.path.slice(0, 60));
           times.push(performance.now() - started);
         }
-        assert.ok(Math.min(...times) < 50, `${request.path.slice(0, 60)} with ${text}: ${times}`);
+        assert.ok(Math.min(...times) < 100, `${request.path.slice(0, 60)} with ${text}: ${times}`);
       }
     }
   });

@@ -42,6 +42,7 @@ export function openSqlite(filename: string): Database {
   }
 
   function execute({ sql, params, want }: Statement): unknown {
+    if (closed) throw storageUnavailable(new Error('the database is closed'));
     try {
       const statement = prepare(sql);
       const values = params.map(plain);

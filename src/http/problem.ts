@@ -50,6 +50,11 @@ export function known(error: unknown, ctx: Context, log: Pick<Log, 'error'>): Ap
   if (error instanceof AppError && error.status < 500) return error;
   log.error({ err: error, request_id: requestContext(ctx.req).id, method: ctx.method }, 'a request failed');
   if (error instanceof AppError) return error;
+  // The protocol core's own error for a store that does not answer, from where pages ask it for a sign-in or a client.
+  if ((error as { status?: unknown } | undefined)?.status === 503) {
+    const message = 'The data store does not answer at the moment. Try again in a moment.';
+    return new AppError('storage_unavailable', { message, retryAfter: 1, cause: error });
+  }
   return new AppError('internal_error', {
     message: 'Something went wrong on the server. It has been logged under the id of this request.',
     cause: error,

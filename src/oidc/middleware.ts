@@ -26,7 +26,7 @@ const OPEN = new Set([
 export function protocolMiddleware(options: ProtocolMiddlewareOptions): Middleware[] {
   const refuse = createRefuser(options);
   const unanswered = createUnanswered({ refuse, onBug: options.onBug });
-  const layers = [preflight, unanswered, createInputCheck(refuse), unavailable, emptyAnswers, endings];
+  const layers = [noStore, preflight, unanswered, createInputCheck(refuse), unavailable, emptyAnswers, endings];
   return layers as unknown as Middleware[];
 
   /** The core answers any origin's preflight; here only those of registered clients learn anything. */
@@ -36,6 +36,12 @@ export function protocolMiddleware(options: ProtocolMiddlewareOptions): Middlewa
       return next();
     ctx.vary('Origin');
     ctx.status = 204;
+  }
+
+  /** RFC 6749 section 5.1; the core forgets its revocation endpoint. */
+  async function noStore(ctx: KoaContextWithOIDC, next: () => Promise<void>) {
+    if (!OPEN.has(ctx.path)) ctx.set('Cache-Control', 'no-store');
+    await next();
   }
 
   async function unavailable(ctx: KoaContextWithOIDC, next: () => Promise<void>) {

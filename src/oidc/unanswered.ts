@@ -37,9 +37,11 @@ export function createUnanswered({ refuse, onBug }: UnansweredOptions) {
       await next();
     } catch (error) {
       onBug(error, ctx);
-      if (error instanceof AppError && error.status === 503) {
-        const headers = { 'Retry-After': String(error.retryAfter ?? 1) };
-        return refuse(ctx, { status: 503, error: 'temporarily_unavailable', description: error.message, headers });
+      // Ours or the core's own, from where it saves the session after the answer is made.
+      if ((error as { status?: unknown }).status === 503) {
+        const description = 'The data store does not answer at the moment. Try again in a moment.';
+        const headers = { 'Retry-After': '1' };
+        return refuse(ctx, { status: 503, error: 'temporarily_unavailable', description, headers });
       }
       const description = `Something went wrong on the server. It has been logged under the id ${requestContext(ctx.req).id}.`;
       return refuse(ctx, { status: 500, error: 'server_error', description });
