@@ -1,10 +1,9 @@
 /** The protocol core with everything that it is given: storage, accounts, its pages and the layers around it. */
-import type { Context } from 'koa';
-import type Provider from 'oidc-provider';
+import type { Context, Middleware } from 'koa';
 import type { JWK } from 'oidc-provider';
 import { CALLBACK_PATH } from './account/entrance.ts';
 import type { createCookieKeys } from './http/cookies.ts';
-import type { securityHeaders } from './http/headers.ts';
+import { bareHeaders, type securityHeaders } from './http/headers.ts';
 import { requestContext } from './http/request-context.ts';
 import { createFlows } from './login/flows.ts';
 import { createProtocolPages } from './login/protocol-pages.ts';
@@ -12,7 +11,7 @@ import { createAdapter } from './oidc/adapter.ts';
 import { claimsOf } from './oidc/claims.ts';
 import { explainRefusals } from './oidc/explain.ts';
 import { createGrantLoader } from './oidc/grants.ts';
-import { loadSigningKeys } from './oidc/keys.ts';
+import { createIssuing } from './oidc/issuing.ts';
 import { protocolMiddleware } from './oidc/middleware.ts';
 import { createProvider, ROUTES } from './oidc/provider.ts';
 import { createRefreshReplay } from './oidc/refresh-replay.ts';
@@ -29,8 +28,7 @@ export interface ProtocolOptions {
 export async function createProtocol(services: Services, options: ProtocolOptions) {
   const { settings, issuer, log, i18n, accounts, clients, rows } = services;
   const secureCookies = settings.secureCookies;
-  let provider: Provider;
-  const flows = createFlows({ provider: () => provider, secureCookies, lifetime: settings.ttl.interaction });
+  const flows = createFlows({ provider: () => issuing.provider(), secureCookies, lifetime: settings.ttl.interaction });
   const protocolPages = createProtocolPages({ ...services, development: settings.development });
   const replay = createRefreshReplay({
     rows: rows.RefreshToken as never,
@@ -57,11 +55,15 @@ export async function createProtocol(services: Services, options: ProtocolOption
       onBug: coreFailed,
     }),
   ];
-  provider = build(await loadSigningKeys(services.keys));
+  const issuing = await createIssuing({
+    keys: services.keys,
+    build,
+    headers: bareHeaders({ https: secureCookies, hstsSubdomains: settings.hstsSubdomains }),
+  });
 
   return {
     flows,
-    listener: provider.callback(),
+    listener: issuing.listener,
     findAccessToken,
     /** Whether the core answers this address. */
     serves(url: string): boolean {
@@ -70,7 +72,7 @@ export async function createProtocol(services: Services, options: ProtocolOption
     },
   };
 
-  function build(jwks: { keys: JWK[] }): Provider {
+  function build(jwks: { keys: JWK[] }, outermost: Middleware) {
     const core = createProvider({
       issuer,
       adapter,
@@ -91,7 +93,7 @@ export async function createProtocol(services: Services, options: ProtocolOption
       pages: protocolPages.pages,
       fetch: services.outbound,
     });
-    for (const layer of layers) core.use(layer as never);
+    for (const layer of [outermost, ...layers]) core.use(layer as never);
     core.on('server_error', (ctx, error) => coreFailed(error, ctx));
     explainRefusals(core, {
       development: settings.development,
@@ -108,7 +110,7 @@ export async function createProtocol(services: Services, options: ProtocolOption
 
   /** An opaque access token for our own API, with all that may have ended it checked. */
   async function findAccessToken(token: string) {
-    const found = await provider.AccessToken.find(token);
+    const found = await issuing.provider().AccessToken.find(token);
     if (!found || found.isExpired || !found.accountId || found.aud) return undefined;
     if (!(await accounts.living(found.accountId)) || !(await clients.metadata(found.clientId as string)))
       return undefined;

@@ -34,8 +34,9 @@ import { createPost } from './mail/post.ts';
 import { createClientStore } from './oidc/client-store.ts';
 import { createClients } from './oidc/clients.ts';
 import { createConsentStore } from './oidc/consent-store.ts';
+import { keyRules } from './oidc/key-states.ts';
 import { createKeyStore } from './oidc/key-store.ts';
-import { loadSigningKeys } from './oidc/keys.ts';
+import { createKeys } from './oidc/keys.ts';
 import { ACCOUNT_CLIENT_ID } from './oidc/provider.ts';
 import { createResources } from './oidc/resources.ts';
 import { clientValidator } from './oidc/validate.ts';
@@ -102,8 +103,13 @@ export async function openServices({ settings, file, log }: ServicesOptions) {
   const neighbours = settings.development ? ['localhost', '127.0.0.0/8', '::1/128'] : [];
   const outbound = createOutbound({ allow: [...settings.outboundAllow, ...neighbours] });
   const resources = createResources(file.resources);
-  const keys = createKeyStore({ db, keyring });
-  const validate = clientValidator({ issuer, resources, keys: () => loadSigningKeys(keys) });
+  const keys = createKeys({
+    store: createKeyStore({ db, keyring }),
+    rules: keyRules(settings.keyRotation, settings.ttl, file.resources),
+    onRotated: (facts) => log.info(facts, 'the signing keys were rotated'),
+    onError: (error) => log.warn({ err: error }, 'the signing keys could not be looked at; trying again each second'),
+  });
+  const validate = clientValidator({ issuer, resources, keys: keys.current });
   const clients = createClients({
     store: createClientStore({ db, keyring }),
     validate,
@@ -178,6 +184,7 @@ export async function openServices({ settings, file, log }: ServicesOptions) {
     pending: () => pendingMigrations(db, migrationsDir),
 
     async close(): Promise<void> {
+      await keys.stop();
       await outbox.stop();
       await audit.stop();
       await mailer.close();

@@ -19,6 +19,8 @@ export interface Settings {
   secureCookies: boolean;
   /** 32 bytes each, the first encrypts; empty in development, where `ensureDevelopmentSecrets` has one. */
   secretKeys: Buffer[];
+  /** Seconds; 0 is never. */
+  keyRotation: number;
   databaseUrl: string | undefined;
   redisUrl: string | undefined;
   /** Unset in development: mail goes to the mailbox. */
@@ -70,6 +72,7 @@ export function assemble(values: z.output<typeof Variables>, cwd: string, nodeEn
     development,
     secureCookies: issuer.protocol === 'https:',
     secretKeys: values.LATCHKEY_SECRET_KEY ?? [],
+    keyRotation: values.LATCHKEY_KEY_ROTATION,
     databaseUrl: values.LATCHKEY_DATABASE_URL,
     redisUrl: values.LATCHKEY_REDIS_URL,
     smtpUrl: values.LATCHKEY_SMTP_URL,

@@ -27,6 +27,9 @@ export const duration =
     return within(seconds, secondsOf(min) as number, secondsOf(max) as number, (limit) => limits[limit] as string);
   };
 
+/** Seconds; 0 is never. A day is the least, because a key is published for a day before it signs. */
+export const rotation = (value: string): number => (/^0[smhd]?$/.test(value) ? 0 : duration('1d', '365d')(value));
+
 export function secondsOf(value: string): number | undefined {
   const [, amount, unit] = /^(\d{1,9})([smhd]?)$/.exec(value) ?? [];
   return amount === undefined ? undefined : Number(amount) * UNIT_SECONDS[(unit || 's') as keyof typeof UNIT_SECONDS];

@@ -17,6 +17,7 @@ import {
   networkOrHost,
   origin,
   port,
+  rotation,
   smtp,
   text,
   whole,
@@ -73,6 +74,11 @@ export const GROUPS = {
       example: '$(openssl rand -base64 32)',
       otherwise: 'generated in development, required in production',
       secret: true,
+    }),
+    LATCHKEY_KEY_ROTATION: setting(rotation, '90d', {
+      description: 'How long a key signs tokens before the next one takes over; 0 leaves it to `latchkey keys rotate`.',
+      expected: 'a time span from 1d to 365d, or 0',
+      example: '30d',
     }),
     LATCHKEY_DATABASE_URL: optional(address(['postgres', 'postgresql']), {
       description: 'A PostgreSQL database to use instead of SQLite in the data folder.',

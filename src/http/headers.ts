@@ -14,6 +14,7 @@
 import { randomBytes } from 'node:crypto';
 import type { Context, Middleware } from 'koa';
 import helmet from 'koa-helmet';
+import { BARE_HEADERS } from './refusal.ts';
 
 export interface HeaderOptions {
   /** The issuer's scheme. */
@@ -54,6 +55,18 @@ export function securityHeaders({ https, hstsSubdomains }: HeaderOptions): Middl
         if (!ctx.headerSent) applyFlags(ctx);
       }
     });
+  };
+}
+
+/** The same for a document that is never a page and may be kept and read by anybody. */
+export function bareHeaders({ https, hstsSubdomains }: HeaderOptions): Readonly<Record<string, string>> {
+  const { 'Cache-Control': _private, ...headers } = BARE_HEADERS;
+  const transport = `max-age=${YEAR_SECONDS}${hstsSubdomains ? '; includeSubDomains' : ''}`;
+  return {
+    ...headers,
+    'Cross-Origin-Resource-Policy': 'cross-origin',
+    'X-Frame-Options': 'DENY',
+    ...(https ? { 'Strict-Transport-Security': transport } : {}),
   };
 }
 

@@ -1,59 +1,122 @@
-/** Rows of the keys that sign tokens; the private halves are sealed. */
+/** Rows of the keys that sign tokens; the private halves are sealed. Every change is a compare-and-swap. */
 import type { JWK } from 'oidc-provider';
-import type { Database } from '../db/database.ts';
-import { all, run } from '../db/statement.ts';
+import { type Database, UniqueViolation } from '../db/database.ts';
+import { all, run, type Steps } from '../db/statement.ts';
 import type { Keyring } from '../keyring/keyring.ts';
+import type { KeyFacts } from './key-states.ts';
+import type { NewKey, SigningAlg } from './new-key.ts';
 
-export type SigningAlg = 'RS256' | 'ES256' | 'EdDSA';
-
-export interface SigningKey {
-  kid: string;
-  alg: SigningAlg;
-  state: 'next' | 'active' | 'retired';
+export interface SigningKey extends KeyFacts {
+  publicJwk: JWK;
   privateJwk: JWK;
-  createdAt: number;
 }
 
 interface Row {
   kid: string;
   alg: SigningAlg;
-  state: SigningKey['state'];
+  state: KeyFacts['state'];
+  public_jwk: string;
   private_jwk: string;
   created_at: number;
+  activated_at: number | null;
+  retired_at: number | null;
 }
+
+/** Somebody else has changed the keys meanwhile. */
+class Lost extends Error {}
 
 export function createKeyStore({ db, keyring }: { db: Database; keyring: Keyring }) {
   const context = (kid: string) => `signing_keys|private_jwk|${kid}`;
 
+  function* insert({ kid, alg, publicJwk, privateJwk }: NewKey, state: 'next' | 'active', now: number): Steps<void> {
+    yield* run(
+      `INSERT INTO signing_keys (kid, alg, state, public_jwk, private_jwk, created_at, activated_at)
+       VALUES (?, ?, ?, ?, ?, ?, ?)`,
+      kid,
+      alg,
+      state,
+      JSON.stringify(publicJwk),
+      keyring.sealJson('signing', privateJwk, context(kid)),
+      now,
+      state === 'active' ? now : null,
+    );
+  }
+
+  /** False when another process was first; then nothing was changed. */
+  async function swap(body: () => Steps<void>): Promise<boolean> {
+    try {
+      await db.write(body);
+      return true;
+    } catch (error) {
+      if (error instanceof Lost || error instanceof UniqueViolation) return false;
+      throw error;
+    }
+  }
+
   return {
+    /** Without the keys themselves: cheap, for looking often. */
+    async facts(): Promise<KeyFacts[]> {
+      const rows = await db.all<Row>('SELECT kid, alg, state, created_at, activated_at, retired_at FROM signing_keys');
+      return rows.map(factsOf);
+    },
+
     async all(): Promise<SigningKey[]> {
-      const rows = await db.all<Row>('SELECT * FROM signing_keys ORDER BY created_at DESC, kid');
-      return rows.map((row) => ({
-        kid: row.kid,
-        alg: row.alg,
-        state: row.state,
+      return (await db.all<Row>('SELECT * FROM signing_keys')).map((row) => ({
+        ...factsOf(row),
+        publicJwk: JSON.parse(row.public_jwk),
         privateJwk: keyring.openJson<JWK>('signing', row.private_jwk, context(row.kid)),
-        createdAt: row.created_at,
       }));
     },
 
-    /** Adds an active key for its algorithm unless another process was first. */
-    async addFirst(alg: SigningAlg, kid: string, publicJwk: JWK, privateJwk: JWK): Promise<void> {
-      await db.write(function* () {
-        const present = yield* all('SELECT kid FROM signing_keys WHERE alg = ?', alg);
-        if (present.length > 0) return;
-        yield* run(
-          `INSERT INTO signing_keys (kid, alg, state, public_jwk, private_jwk, created_at, activated_at)
-           VALUES (?, ?, 'active', ?, ?, ?, ?)`,
-          kid,
-          alg,
-          JSON.stringify(publicJwk),
-          keyring.sealJson('signing', privateJwk, context(kid)),
-          Date.now(),
-          Date.now(),
+    /** Adds the first key of its algorithm, which signs at once; or the next one. */
+    add: (key: NewKey, state: 'next' | 'active') =>
+      swap(function* () {
+        const there = yield* all<Row>('SELECT kid FROM signing_keys WHERE alg = ? AND state = ?', key.alg, state);
+        if (there.length > 0) throw new Lost();
+        yield* insert(key, state, Date.now());
+      }),
+
+    /** The next key signs from now on, the active one no longer. */
+    activate: ({ active, next }: { active: string; next: string }) =>
+      swap(function* () {
+        const now = Date.now();
+        const retired = yield* run(
+          "UPDATE signing_keys SET state = 'retired', retired_at = ? WHERE kid = ? AND state = 'active'",
+          now,
+          active,
         );
-      });
+        const activated = yield* run(
+          "UPDATE signing_keys SET state = 'active', activated_at = ? WHERE kid = ? AND state = 'next'",
+          now,
+          next,
+        );
+        if (retired === 0 || activated === 0) throw new Lost();
+      }),
+
+    /** These new keys sign, and every other key of their algorithms is gone. */
+    replace: (keys: NewKey[]) =>
+      swap(function* () {
+        for (const key of keys) {
+          yield* run('DELETE FROM signing_keys WHERE alg = ?', key.alg);
+          yield* insert(key, 'active', Date.now());
+        }
+      }),
+
+    /** @param kid of a retired key. */
+    async destroy(kid: string): Promise<void> {
+      await db.run("DELETE FROM signing_keys WHERE kid = ? AND state = 'retired'", kid);
     },
+  };
+}
+
+function factsOf(row: Row): KeyFacts {
+  return {
+    kid: row.kid,
+    alg: row.alg,
+    state: row.state,
+    createdAt: row.created_at,
+    activatedAt: row.activated_at,
+    retiredAt: row.retired_at,
   };
 }
 
