@@ -7,6 +7,7 @@ import { mountAccountPages } from './account/routes.ts';
 import { scopeTitle } from './account/views.ts';
 import { createAccountApi } from './api/api.ts';
 import { mountDocsPage } from './api/docs-routes.ts';
+import type { Origin, Via } from './audit/events.ts';
 import { mountDevPages } from './dev/routes.ts';
 import { compress } from './http/compress.ts';
 import { createCookieKeys } from './http/cookies.ts';
@@ -48,7 +49,7 @@ export async function createApp(services: Services, { draining }: { draining(): 
   });
 
   const headers = securityHeaders({ https, hstsSubdomains: settings.hstsSubdomains });
-  const protocol = await createProtocol(services, { cookieKeys, headers, visitorOf, unforeseen });
+  const protocol = await createProtocol(services, { cookieKeys, headers, visitorOf, originOf: origin, unforeseen });
   const { flows } = protocol;
 
   // The pages and the API
@@ -56,10 +57,7 @@ export async function createApp(services: Services, { draining }: { draining(): 
   app.keys = cookieKeys as never;
   app.on('error', unforeseen);
   const router = new Router();
-  const originOf = (ctx: Context) => {
-    const { ip, userAgent } = visitorOf(ctx.req);
-    return { ip, device: describeDevice(userAgent).name };
-  };
+  const originOf = (ctx: Context) => origin(ctx, ctx.path.startsWith('/api/') ? 'api' : 'page');
   const passwordLength = { min: policy.minLength, max: policy.maxLength };
   const pages = createPages({ flows, csrf, i18n, renderer });
   const login = { ...services, flows, pages, login: createLogin({ flows }), passwordLength, originOf };
@@ -67,7 +65,7 @@ export async function createApp(services: Services, { draining }: { draining(): 
   mountRegistration(router, login);
   mountRecovery(router, login);
   mountConsent(router, { ...login, scopeWords, claimWords });
-  mountInvitations(router, { ...services, csrf, passwordLength });
+  mountInvitations(router, { ...services, csrf, passwordLength, originOf });
 
   const entrance = createEntrance({
     issuer,
@@ -125,6 +123,11 @@ export async function createApp(services: Services, { draining }: { draining(): 
     observe: requestLog({ log, quietPaths: HEALTH_PATHS }),
     next: (req, res) => void (protocol.serves(req.url ?? '') ? protocol.listener(req, res) : ours(req, res)),
   });
+
+  function origin({ req }: { req: Context['req'] }, via: Via): Origin {
+    const { ip, userAgent } = visitorOf(req);
+    return { via, ip, userAgent, requestId: requestContext(req).id, device: describeDevice(userAgent).name };
+  }
 
   /** What no layer caught. Aborted connections are the client's business. */
   function unforeseen(error: Error & { code?: string }, ctx?: Context): void {

@@ -2,6 +2,7 @@
 import type { Context, Middleware } from 'koa';
 import type { JWK } from 'oidc-provider';
 import { CALLBACK_PATH } from './account/entrance.ts';
+import type { Origin, Via } from './audit/events.ts';
 import type { createCookieKeys } from './http/cookies.ts';
 import { bareHeaders, type securityHeaders } from './http/headers.ts';
 import { requestContext } from './http/request-context.ts';
@@ -9,9 +10,11 @@ import { createFlows } from './login/flows.ts';
 import { createProtocolPages } from './login/protocol-pages.ts';
 import { createAdapter } from './oidc/adapter.ts';
 import { claimsOf } from './oidc/claims.ts';
+import { createProtocolEndings } from './oidc/endings.ts';
 import { explainRefusals } from './oidc/explain.ts';
 import { createGrantLoader } from './oidc/grants.ts';
 import { createIssuing } from './oidc/issuing.ts';
+import { createLogoutNotices } from './oidc/logout-notice.ts';
 import { protocolMiddleware } from './oidc/middleware.ts';
 import { createProvider, ROUTES } from './oidc/provider.ts';
 import { createRefreshReplay } from './oidc/refresh-replay.ts';
@@ -21,6 +24,7 @@ export interface ProtocolOptions {
   cookieKeys: ReturnType<typeof createCookieKeys>;
   headers: ReturnType<typeof securityHeaders>;
   visitorOf(req: Context['req']): { ip: string; userAgent: string | null };
+  originOf(ctx: { req: Context['req'] }, via: Via): Origin;
   /** What no layer caught. */
   unforeseen(error: Error, ctx?: Context): void;
 }
@@ -30,16 +34,28 @@ export async function createProtocol(services: Services, options: ProtocolOption
   const secureCookies = settings.secureCookies;
   const flows = createFlows({ provider: () => issuing.provider(), secureCookies, lifetime: settings.ttl.interaction });
   const protocolPages = createProtocolPages({ ...services, development: settings.development });
+  const endings = createProtocolEndings({
+    session: rows.Session as never,
+    grant: rows.Grant as never,
+    originOf: (ctx) => options.originOf(ctx, 'protocol'),
+    signOut: services.sessions.signOut,
+    endGrant: services.sessions.endGrant,
+  });
   const replay = createRefreshReplay({
     rows: rows.RefreshToken as never,
     records: services.refreshReplays,
-    endGrant: rows.Grant.destroy,
-    onRepeat: (kind, facts) => log.info({ kind, ...facts }, 'a refresh token was repeated'),
+    endGrant: endings.stolen,
+    onRepeat,
     onLostRecord: (error) => log.warn({ err: error }, 'the answer to a refresh was not recorded'),
   });
   const adapter = createAdapter({
     artifacts: services.artifacts,
-    rows: { ...rows, RefreshToken: replay.rows, Client: clientRows(services) } as never,
+    rows: {
+      Session: endings.Session,
+      Grant: endings.Grant,
+      RefreshToken: replay.rows,
+      Client: clientRows(services),
+    } as never,
     grantLives: rows.Grant.lives,
     visitorOf: options.visitorOf,
   });
@@ -47,7 +63,6 @@ export async function createProtocol(services: Services, options: ProtocolOption
     options.headers,
     replay.middleware,
     ...protocolMiddleware({
-      signOut: services.sessions.signOut,
       grantSeen: rows.Grant.seen,
       backToApp: protocolPages.backToApp,
       originAllowed: clients.originAllowed,
@@ -60,6 +75,7 @@ export async function createProtocol(services: Services, options: ProtocolOption
     build,
     headers: bareHeaders({ https: secureCookies, hstsSubdomains: settings.hstsSubdomains }),
   });
+  services.outbox.handle('logout', createLogoutNotices({ provider: issuing.provider, fetch: services.outbound }));
 
   return {
     flows,
@@ -84,7 +100,7 @@ export async function createProtocol(services: Services, options: ProtocolOption
       locales: [...i18n.locales],
       links: services.branding.links,
       accountRedirectUri: issuer + CALLBACK_PATH,
-      loadExistingGrant: createGrantLoader(services.consents),
+      loadExistingGrant: createGrantLoader(services.consents, (ctx) => options.originOf(ctx, 'protocol')),
       async findAccount(id) {
         const account = await accounts.living(id);
         return account && { accountId: account.id, claims: () => claimsOf(account) };
@@ -102,6 +118,13 @@ export async function createProtocol(services: Services, options: ProtocolOption
     });
     core.on('error' as never, options.unforeseen as never);
     return core;
+  }
+
+  function onRepeat(kind: 'race' | 'theft', { clientId, grantId }: { clientId: string; grantId: string }): void {
+    log.info({ kind, clientId, grantId }, 'a refresh token was repeated');
+    if (kind === 'theft') return;
+    const event = { type: 'refresh.replayed', client: clientId, session: grantId, by: endings.origin() } as const;
+    services.audit.note(event).catch((err) => log.warn({ err }, 'a repeated refresh was not recorded'));
   }
 
   function coreFailed(error: unknown, ctx: { req: Context['req'] }): void {

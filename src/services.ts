@@ -34,6 +34,7 @@ import { createPost } from './mail/post.ts';
 import { createClientStore } from './oidc/client-store.ts';
 import { createClients } from './oidc/clients.ts';
 import { createConsentStore } from './oidc/consent-store.ts';
+import { createConsents } from './oidc/consents.ts';
 import { keyRules } from './oidc/key-states.ts';
 import { createKeyStore } from './oidc/key-store.ts';
 import { createKeys } from './oidc/keys.ts';
@@ -41,6 +42,7 @@ import { ACCOUNT_CLIENT_ID } from './oidc/provider.ts';
 import { createResources } from './oidc/resources.ts';
 import { clientValidator } from './oidc/validate.ts';
 import { assetsDir, migrationsDir, viewsDir } from './places.ts';
+import { createEndings } from './sessions/endings.ts';
 import { createGrantStore } from './sessions/grant-store.ts';
 import { createRefreshReplayStore } from './sessions/refresh-replay-store.ts';
 import { createRefreshTokenStore } from './sessions/refresh-token-store.ts';
@@ -110,12 +112,15 @@ export async function openServices({ settings, file, log }: ServicesOptions) {
     onError: (error) => log.warn({ err: error }, 'the signing keys could not be looked at; trying again each second'),
   });
   const validate = clientValidator({ issuer, resources, keys: keys.current });
+  const clientStore = createClientStore({ db, keyring });
   const clients = createClients({
-    store: createClientStore({ db, keyring }),
+    db,
+    audit,
+    store: clientStore,
     validate,
     resourceScopes: resources.scopes,
   });
-  const consents = createConsentStore(db);
+  const consents = createConsents({ db, audit, store: createConsentStore(db) });
   const grants = createGrantStore({ db, keyring });
   const sessionRows = createSessionStore({ db, keyring });
   const refreshTokens = createRefreshTokenStore({ db, keyring, grants });
@@ -123,6 +128,13 @@ export async function openServices({ settings, file, log }: ServicesOptions) {
     db,
     sessions: sessionRows,
     grants,
+    endings: createEndings({
+      openSession: sessionRows.open,
+      audit,
+      wantsNotice: clientStore.wantsLogoutNotice,
+      notify: (notice) => outbox.enqueue('logout', notice),
+    }),
+    wake: outbox.wake,
     consents,
     client: async (id) => (id === ACCOUNT_CLIENT_ID ? undefined : clientWords(await clients.find(id))),
     forgetTokens: artifacts.revokeByGrantId,
@@ -131,9 +143,15 @@ export async function openServices({ settings, file, log }: ServicesOptions) {
   const passwords = createPasswords({ ...settings.argon2, pepper: keyring.key('pepper') });
   const policy = createPasswordPolicy({ minLength: settings.passwordMinLength });
   const store = createAccountStore(db);
-  const challenges = createChallenges({ store: createChallengeStore(db), keyring, rules: settings.mailCodes });
+  const challenges = createChallenges({
+    store: createChallengeStore(db),
+    keyring,
+    audit,
+    rules: settings.mailCodes,
+  });
   const shared = {
     db,
+    audit,
     store,
     challenges,
     outbox,

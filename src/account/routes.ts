@@ -114,8 +114,8 @@ export function mountAccountPages(router: Router, deps: AccountPagesDeps): void 
 
   router.post(
     '/account',
-    action('overview', ProfileForm, async (_ctx, who, { csrf: _token, ...profile }) => {
-      await accounts.changeProfile(who.account.id, profile);
+    action('overview', ProfileForm, async (ctx, who, { csrf: _token, ...profile }) => {
+      await accounts.changeProfile(who.account.id, profile, originOf(ctx));
       return '/account?notice=profile-saved';
     }),
   );
@@ -135,8 +135,8 @@ export function mountAccountPages(router: Router, deps: AccountPagesDeps): void 
 
   router.post(
     '/account/sessions/end-others',
-    action('sessions', Button, async (_ctx, who) => {
-      await sessions.revokeAll(who.account.id, { session: who.session.uid });
+    action('sessions', Button, async (ctx, who) => {
+      await sessions.revokeAll(who.account.id, { session: who.session.uid }, originOf(ctx));
       return '/account/sessions?notice=others-ended';
     }),
   );
@@ -144,7 +144,7 @@ export function mountAccountPages(router: Router, deps: AccountPagesDeps): void 
   router.post('/account/sessions/:id/end', async (ctx) => {
     const end = action('sessions', Button, async (_ctx, who) => {
       const id = String(ctx['params'].id);
-      await sessions.revoke(who.account.id, id);
+      await sessions.revoke(who.account.id, id, originOf(ctx));
       if (id !== who.session.uid) return '/account/sessions?notice=session-ended';
       entrance.forget(ctx);
       return '/account/signed-out';
@@ -154,7 +154,7 @@ export function mountAccountPages(router: Router, deps: AccountPagesDeps): void 
 
   router.post('/account/apps/:clientId/remove', async (ctx) => {
     const remove = action('apps', Button, async (_ctx, who) => {
-      await sessions.removeApp(who.account.id, String(ctx['params'].clientId));
+      await sessions.removeApp(who.account.id, String(ctx['params'].clientId), originOf(ctx));
       return '/account/apps?notice=app-removed';
     });
     await remove(ctx);
@@ -163,7 +163,7 @@ export function mountAccountPages(router: Router, deps: AccountPagesDeps): void 
   router.post(
     '/account/sign-out',
     action('overview', Button, async (ctx, who) => {
-      await sessions.signOut(who.session.uid);
+      await sessions.signOut(who.session.uid, originOf(ctx));
       entrance.forget(ctx);
       return '/account/signed-out';
     }),

@@ -1,4 +1,6 @@
 /** What an account may do once it exists: prove its password, change it, describe itself; and what an operator does. */
+import type { Recorder } from '../audit/audit.ts';
+import { type Origin, SYSTEM } from '../audit/events.ts';
 import type { Database } from '../db/database.ts';
 import { UniqueViolation } from '../db/database.ts';
 import type { Steps } from '../db/statement.ts';
@@ -9,17 +11,25 @@ import type { PasswordPolicy } from './password-policy.ts';
 import type { Passwords } from './passwords.ts';
 import { profileFaults } from './profile.ts';
 import { newAccount } from './registration.ts';
+import { type Asked, signInOf } from './sign-in.ts';
 import type { Account, AccountStore, Profile } from './store.ts';
+
+/** Why the sessions end, and who asked. */
+export interface Ending {
+  reason: 'password_changed' | 'password_reset' | 'account_disabled' | 'account_deleted';
+  by: Origin;
+}
 
 export interface AccountsOptions {
   db: Database;
+  audit: Recorder;
   store: AccountStore;
   outbox: Outbox;
   passwords: Passwords;
   policy: PasswordPolicy;
   serviceName: string;
   /** Steps that end every session of an account but what is kept. */
-  endSessions(accountId: string, kept?: Kept): Steps<unknown>;
+  endSessions(accountId: string, cause: Ending, kept?: Kept): Steps<unknown>;
 }
 
 /** A browser session, or an app by its grant, that stays signed in. */
@@ -28,14 +38,10 @@ export interface Kept {
   grant?: string | undefined;
 }
 
-/** Where a change came from, for the mail that tells of it. */
-export interface Origin {
-  ip: string | null;
-  device: string;
-}
+export type { Origin };
 
 export function createAccounts(options: AccountsOptions) {
-  const { db, store, outbox, passwords, policy } = options;
+  const { db, audit, store, outbox, passwords, policy } = options;
 
   async function existing(id: string): Promise<Account> {
     const account = await store.byId(id);
@@ -72,11 +78,18 @@ export function createAccounts(options: AccountsOptions) {
     },
 
     /** Costs one Argon2 whoever is asked for. @throws AppError invalid_credentials, alike for every reason; busy. */
-    async authenticate(input: { email: string; password: string }): Promise<Account> {
+    async authenticate(input: { email: string; password: string } & Asked): Promise<Account> {
       const email = canonicalEmail(input.email);
       const account = email ? await store.byEmail(email.canonical) : undefined;
       const { valid, rehash } = await passwords.verify(account?.passwordHash ?? null, input.password);
-      if (!valid || !account?.passwordHash || account.status !== 'active') {
+      const refusal = refusalOf(account, valid);
+      const by = input.by ?? SYSTEM;
+      if (refusal || !account?.passwordHash) {
+        // What was typed may be a password in the wrong field: only its keyed hash is kept.
+        const address = audit.pseudonym(email?.canonical ?? input.email);
+        const details = { method: 'password', reason: refusal ?? 'no_password', address };
+        const { client } = input;
+        await audit.note({ type: 'sign_in.failed', outcome: 'failure', account: account?.id, client, by, details });
         throw new AppError('invalid_credentials', { fields: [{ field: '', code: 'credentials' }] });
       }
       if (rehash) {
@@ -84,6 +97,8 @@ export function createAccounts(options: AccountsOptions) {
         const to = await passwords.hash(input.password);
         await db.write(() => store.rehash(account.id, from, to));
       }
+      // Without a proved address a code is asked for first.
+      if (account.emailVerifiedAt !== null) await audit.note(signInOf(account.id, { ...input, by }));
       return account;
     },
 
@@ -92,6 +107,7 @@ export function createAccounts(options: AccountsOptions) {
       const account = await existing(id);
       const { valid } = await passwords.verify(account.passwordHash, change.current);
       if (!valid) {
+        await audit.note({ type: 'password.change_failed', outcome: 'failure', account: id, by: change.origin });
         throw new AppError('invalid_credentials', { fields: [{ field: 'current_password', code: 'password_wrong' }] });
       }
       const about = { email: account.emailCanonical, name: account.profile.name ?? '', service: options.serviceName };
@@ -100,25 +116,33 @@ export function createAccounts(options: AccountsOptions) {
       const hash = await passwords.hash(change.next);
       await db.write(function* () {
         yield* store.setPassword(id, hash);
-        yield* options.endSessions(id, change.keep);
+        yield* options.endSessions(id, { reason: 'password_changed', by: change.origin }, change.keep);
+        yield* audit.record({ type: 'password.changed', account: id, by: change.origin });
       });
       await passwordChanged(account, change.origin);
     },
 
     /** Changes the given members of the profile; null or blank clears one. */
-    async changeProfile(id: string, changes: Partial<Profile>): Promise<Account> {
+    async changeProfile(id: string, changes: Partial<Profile>, by: Origin = SYSTEM): Promise<Account> {
       const account = await existing(id);
       const given = Object.entries(changes).filter(([, value]) => value !== undefined);
       const clean = Object.fromEntries(given.map(([field, value]) => [field, value?.normalize('NFC').trim() || null]));
       const fields = profileFaults(clean);
       if (fields.length > 0) throw new AppError('invalid_request', { message: 'The profile is not accepted.', fields });
-      await db.write(() => store.setProfile(id, { ...account.profile, ...clean }));
+      const details = { fields: given.map(([field]) => field) };
+      await db.write(function* () {
+        yield* store.setProfile(id, { ...account.profile, ...clean });
+        yield* audit.record({ type: 'account.profile_changed', account: id, by, details });
+      });
       return existing(id);
     },
 
     /** By an operator. Without a password the account is entered by "forgot password".
      * @throws AppError invalid_request, conflict. */
-    async create(input: { email: string; name: string | null; password?: string | undefined; verified: boolean }) {
+    async create(
+      input: { email: string; name: string | null; password?: string | undefined; verified: boolean },
+      by: Origin = SYSTEM,
+    ) {
       const email = canonicalEmail(input.email);
       if (!email)
         throw new AppError('invalid_request', {
@@ -151,7 +175,10 @@ export function createAccounts(options: AccountsOptions) {
         verified: input.verified,
       });
       try {
-        await db.write(() => store.insert(account));
+        await db.write(function* () {
+          yield* store.insert(account);
+          yield* audit.record({ type: 'account.created', account: account.id, by });
+        });
       } catch (error) {
         if (!(error instanceof UniqueViolation)) throw error;
         throw new AppError('conflict', { message: `There is an account for ${email.address} already.`, cause: error });
@@ -159,36 +186,54 @@ export function createAccounts(options: AccountsOptions) {
       return account;
     },
 
-    async verify(id: string): Promise<Account> {
+    async verify(id: string, by: Origin = SYSTEM): Promise<Account> {
       await existing(id);
-      await db.write(() => store.setEmailVerified(id));
+      await db.write(function* () {
+        yield* store.setEmailVerified(id);
+        yield* audit.record({ type: 'account.verified', account: id, by });
+      });
       return existing(id);
     },
 
     /** A disabled account keeps its data; every session ends and nothing can be issued. */
-    async disable(id: string): Promise<Account> {
+    async disable(id: string, by: Origin = SYSTEM): Promise<Account> {
       await existing(id);
       await db.write(function* () {
         yield* store.setStatus(id, 'disabled');
-        yield* options.endSessions(id);
+        yield* options.endSessions(id, { reason: 'account_disabled', by });
+        yield* audit.record({ type: 'account.disabled', account: id, by });
       });
+      outbox.wake();
       return existing(id);
     },
 
-    async enable(id: string): Promise<Account> {
-      await existing(id);
-      await db.write(() => store.setStatus(id, 'active'));
-      return existing(id);
-    },
-
-    async remove(id: string): Promise<void> {
+    async enable(id: string, by: Origin = SYSTEM): Promise<Account> {
       await existing(id);
       await db.write(function* () {
-        yield* options.endSessions(id);
-        yield* store.remove(id);
+        yield* store.setStatus(id, 'active');
+        yield* audit.record({ type: 'account.enabled', account: id, by });
       });
+      return existing(id);
+    },
+
+    async remove(id: string, by: Origin = SYSTEM): Promise<void> {
+      await existing(id);
+      await db.write(function* () {
+        yield* options.endSessions(id, { reason: 'account_deleted', by });
+        yield* store.remove(id);
+        yield* audit.record({ type: 'account.deleted', account: id, by });
+      });
+      outbox.wake();
     },
   };
+}
+
+/** For the record only: whoever asks is told nothing of it. */
+function refusalOf(account: Account | undefined, valid: boolean): string | undefined {
+  if (!account) return 'unknown_address';
+  if (!account.passwordHash) return 'no_password';
+  if (!valid) return 'wrong_password';
+  return account.status === 'active' ? undefined : 'account_disabled';
 }
 
 export type Accounts = ReturnType<typeof createAccounts>;

@@ -4,6 +4,8 @@
  */
 import { randomBytes, randomInt, timingSafeEqual } from 'node:crypto';
 import { newIdentifier } from '../artifacts/identifier.ts';
+import type { Recorder } from '../audit/audit.ts';
+import { type Origin, SYSTEM } from '../audit/events.ts';
 import { AppError } from '../errors.ts';
 import type { Keyring } from '../keyring/keyring.ts';
 import type { Challenge, ChallengePurpose, ChallengeStore } from './challenge-store.ts';
@@ -34,10 +36,12 @@ export interface IssueRequest {
 export function createChallenges({
   store,
   keyring,
+  audit,
   rules,
 }: {
   store: ChallengeStore;
   keyring: Keyring;
+  audit: Pick<Recorder, 'note'>;
   rules: CodeRules;
 }) {
   const macOf = (challenge: Pick<Challenge, 'id' | 'purpose' | 'sent_to'>, secret: string) =>
@@ -122,11 +126,13 @@ export function createChallenges({
 
     /** Counts the try, then compares. Resolves with the challenge, which the caller consumes in its unit of work.
      * @throws AppError invalid_code or code_expired with what the person can do. */
-    async prove(flow: string, purposes: ChallengePurpose[], code: string): Promise<Challenge> {
+    async prove(flow: string, purposes: ChallengePurpose[], code: string, by: Origin = SYSTEM): Promise<Challenge> {
       const challenge = await store.newest(flow, purposes);
       const counted = challenge && (await store.count(challenge.id));
+      if (counted && matches(counted, code)) return counted;
+      const details = { purpose: challenge?.purpose ?? (purposes[0] as string), reason: counted ? 'wrong' : 'spent' };
+      await audit.note({ type: 'code.failed', outcome: 'failure', account: challenge?.account_id, by, details });
       if (!challenge || !counted) throw spent(challenge);
-      if (matches(counted, code)) return counted;
       const left = counted.max_attempts - counted.attempts;
       if (left <= 0) throw spent({ ...counted, attempts: counted.max_attempts });
       throw new AppError('invalid_code', {

@@ -1,4 +1,6 @@
 /** An invitation by mail: the link's page sets name and password; the account exists, verified, from then on. */
+import type { Recorder } from '../audit/audit.ts';
+import { type Origin, SYSTEM } from '../audit/events.ts';
 import type { Database } from '../db/database.ts';
 import { UniqueViolation } from '../db/database.ts';
 import { AppError } from '../errors.ts';
@@ -13,6 +15,7 @@ import type { Account, AccountStore } from './store.ts';
 
 export interface InvitationsOptions {
   db: Database;
+  audit: Recorder;
   store: AccountStore;
   challenges: Challenges;
   outbox: Outbox;
@@ -29,13 +32,13 @@ interface Invited {
 }
 
 export function createInvitations(options: InvitationsOptions) {
-  const { db, store, challenges, outbox, passwords, policy } = options;
+  const { db, audit, store, challenges, outbox, passwords, policy } = options;
   const gone = () =>
     new AppError('code_expired', { message: 'This invitation has expired or was used already. Ask for a new one.' });
 
   return {
     /** Resolves with the link that was mailed. @throws AppError invalid_request, conflict. */
-    async invite(input: { email: string; name: string | null; locale: string; inviter: string | null }) {
+    async invite(input: { email: string; name: string | null; locale: string; inviter: string | null; by?: Origin }) {
       const email = canonicalEmail(input.email);
       if (!email)
         throw new AppError('invalid_request', {
@@ -55,6 +58,8 @@ export function createInvitations(options: InvitationsOptions) {
           { template: 'invitation', to: email.canonical, locale: input.locale, data },
           days * 86_400_000,
         );
+        const details = { address: audit.pseudonym(email.canonical) };
+        yield* audit.record({ type: 'account.invited', by: input.by ?? SYSTEM, details });
         return url;
       });
       outbox.wake();
@@ -68,7 +73,7 @@ export function createInvitations(options: InvitationsOptions) {
       return challenges.dataOf<Invited>(challenge);
     },
 
-    async accept(token: string, input: { name: string; password: string }): Promise<Account> {
+    async accept(token: string, input: { name: string; password: string; by?: Origin }): Promise<Account> {
       const challenge = await challenges.invitation(token);
       if (!challenge) throw gone();
       const invited = challenges.dataOf<Invited>(challenge);
@@ -89,6 +94,8 @@ export function createInvitations(options: InvitationsOptions) {
         await db.write(function* () {
           yield* challenges.consume(challenge);
           yield* store.insert(account);
+          const details = { how: 'invitation' };
+          yield* audit.record({ type: 'account.created', account: account.id, by: input.by ?? SYSTEM, details });
         });
       } catch (error) {
         if (error instanceof UniqueViolation) throw gone();

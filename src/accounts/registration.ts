@@ -3,6 +3,8 @@
  * answered, timed and limited like an unknown one; its owner gets a mail that says so.
  */
 import { randomUUID } from 'node:crypto';
+import type { Recorder } from '../audit/audit.ts';
+import { SYSTEM } from '../audit/events.ts';
 import type { Database } from '../db/database.ts';
 import { UniqueViolation } from '../db/database.ts';
 import { AppError, type FieldError } from '../errors.ts';
@@ -13,6 +15,7 @@ import { canonicalEmail, domainAllowed } from './email.ts';
 import type { PasswordPolicy } from './password-policy.ts';
 import type { Passwords } from './passwords.ts';
 import { nameFaults } from './profile.ts';
+import { type Asked, signInOf } from './sign-in.ts';
 import type { Account, AccountStore, Profile } from './store.ts';
 
 export interface RegistrationRules {
@@ -23,6 +26,7 @@ export interface RegistrationRules {
 
 export interface RegistrationOptions {
   db: Database;
+  audit: Recorder;
   store: AccountStore;
   challenges: Challenges;
   outbox: Outbox;
@@ -39,7 +43,7 @@ interface Pending {
 }
 
 export function createRegistration(options: RegistrationOptions) {
-  const { db, store, challenges, outbox, passwords, policy, rules } = options;
+  const { db, audit, store, challenges, outbox, passwords, policy, rules } = options;
 
   /** @throws AppError invalid_request with every fault of the form at once. */
   function checked(input: { email: string; name: string; password: string }) {
@@ -60,13 +64,19 @@ export function createRegistration(options: RegistrationOptions) {
 
     /** Sends a code (or, to the owner of a known address, word of the attempt). Resolves alike in both cases.
      * @throws AppError invalid_request, registration_closed, too_many_attempts, busy. */
-    async start(input: { flow: string; email: string; name: string; password: string; locale: string }): Promise<void> {
+    async start(
+      input: { flow: string; email: string; name: string; password: string; locale: string } & Asked,
+    ): Promise<void> {
+      const { by = SYSTEM, client } = input;
       if (rules.mode !== 'open') throw new AppError('registration_closed');
       const { email, name } = checked(input);
       const passwordHash = await passwords.hash(input.password);
       const pending: Pending = { email: email.address, name, passwordHash, locale: input.locale };
       await db.write(function* () {
         yield* send(email.canonical, input.flow, pending);
+        // Not whose address it is: there may be nobody yet.
+        const details = { address: audit.pseudonym(email.canonical) };
+        yield* audit.record({ type: 'registration.started', client, by, details });
       });
       outbox.wake();
     },
@@ -83,13 +93,16 @@ export function createRegistration(options: RegistrationOptions) {
     },
 
     /** Makes the account that a proved code belongs to. @throws AppError conflict when somebody was faster. */
-    async complete(challenge: Challenge): Promise<Account> {
+    async complete(challenge: Challenge, asked: Asked = {}): Promise<Account> {
       const pending = challenges.dataOf<Pending>(challenge);
       const account = newAccount({ ...pending, canonical: challenge.sent_to, verified: true });
       try {
         await db.write(function* () {
           yield* challenges.consume(challenge);
           yield* store.insert(account);
+          const { by = SYSTEM, client } = asked;
+          yield* audit.record({ type: 'registration.completed', account: account.id, client, by });
+          yield* audit.record(signInOf(account.id, asked));
         });
       } catch (error) {
         if (!(error instanceof UniqueViolation)) throw error;

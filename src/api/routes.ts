@@ -31,7 +31,9 @@ export function mountAccountApi(router: Router, { caller, accounts, sessions, or
   router.patch('/api/v1/account', async (ctx) => {
     const { accountId } = await caller(ctx, 'account:write');
     readQuery(ctx, NoQuery);
-    ctx.body = accountAnswer(await accounts.changeProfile(accountId, await readJson(ctx, ProfileChange)));
+    ctx.body = accountAnswer(
+      await accounts.changeProfile(accountId, await readJson(ctx, ProfileChange), originOf(ctx)),
+    );
   });
 
   router.post('/api/v1/account/password', async (ctx) => {
@@ -52,14 +54,14 @@ export function mountAccountApi(router: Router, { caller, accounts, sessions, or
   router.delete('/api/v1/account/sessions', async (ctx) => {
     const who = await caller(ctx, 'account:write');
     readQuery(ctx, ExceptQuery);
-    await sessions.revokeAll(who.accountId, await keptBy(who));
+    await sessions.revokeAll(who.accountId, await keptBy(who), originOf(ctx));
     ctx.status = 204;
   });
 
   router.delete('/api/v1/account/sessions/:id', async (ctx) => {
     const { accountId } = await caller(ctx, 'account:write');
     readQuery(ctx, NoQuery);
-    await sessions.revoke(accountId, ctx.params['id'] as string);
+    await sessions.revoke(accountId, ctx.params['id'] as string, originOf(ctx));
     ctx.status = 204;
   });
 
@@ -72,7 +74,7 @@ export function mountAccountApi(router: Router, { caller, accounts, sessions, or
   router.delete('/api/v1/account/apps/:client_id', async (ctx) => {
     const { accountId } = await caller(ctx, 'account:write');
     readQuery(ctx, NoQuery);
-    await sessions.removeApp(accountId, ctx.params['client_id'] as string);
+    await sessions.removeApp(accountId, ctx.params['client_id'] as string, originOf(ctx));
     ctx.status = 204;
   });
 

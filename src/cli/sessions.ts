@@ -1,5 +1,6 @@
 /** `latchkey sessions …` */
 import type { Command } from 'commander';
+import { OPERATOR } from '../audit/events.ts';
 import type { SessionEntry } from '../sessions/sessions.ts';
 import { accountOf } from './accounts.ts';
 import { UsageFault } from './failure.ts';
@@ -40,11 +41,11 @@ export function addSessionCommands(program: Command, running: Running): void {
       return running.run(flags, async (services) => {
         const account = await accountOf(services, who);
         if (id !== undefined) {
-          await services.sessions.revoke(account.id, id);
+          await services.sessions.revoke(account.id, id, OPERATOR);
           return { object: { ended: [id] }, text: `The session ${id} of ${account.email} is ended.` };
         }
         const ended = (await services.sessions.list(account.id)).map((session) => session.id);
-        await services.sessions.revokeAll(account.id);
+        await services.sessions.revokeAll(account.id, {}, OPERATOR);
         return { object: { ended }, text: `Ended ${ended.length} of ${account.email}; nothing is signed in any more.` };
       });
     });

@@ -1,6 +1,7 @@
 /** `latchkey users …` */
 import { type Command, Option } from 'commander';
 import type { Account } from '../accounts/store.ts';
+import { OPERATOR } from '../audit/events.ts';
 import { accountFacts, accountObject, accountOf } from './accounts.ts';
 import { notBlank, pageLength } from './arguments.ts';
 import { UsageFault } from './failure.ts';
@@ -29,7 +30,7 @@ export function addUserCommands(program: Command, running: Running): void {
       const password = flags.passwordStdin ? await passwordFrom(running) : undefined;
       await running.run(flags, async ({ accounts, issuer }) => {
         const { email, name, verified = false } = flags;
-        const account = await accounts.create({ email, name, password, verified });
+        const account = await accounts.create({ email, name, password, verified }, OPERATOR);
         const hint = `No password yet: the person sets one by "forgot password" at ${issuer}/account.`;
         return shown(account, 'The account is made.', password === undefined ? hint : undefined);
       });
@@ -46,7 +47,7 @@ export function addUserCommands(program: Command, running: Running): void {
     .action((flags: Flags & { email: string; name?: string; locale: string }) =>
       running.run(flags, async ({ invitations }) => {
         const { email, name = null, locale } = flags;
-        const invitation = await invitations.invite({ email, name, locale, inviter: null });
+        const invitation = await invitations.invite({ email, name, locale, inviter: null, by: OPERATOR });
         const text = `The running instance mails this link to ${invitation.email} within seconds:\n${invitation.link}`;
         return { object: invitation, text };
       }),
@@ -99,7 +100,7 @@ export function addUserCommands(program: Command, running: Running): void {
       .action((who: string, flags: Flags) =>
         running.run(flags, async (services) => {
           const { id } = await accountOf(services, who);
-          return shown(await services.accounts[verb](id), done);
+          return shown(await services.accounts[verb](id, OPERATOR), done);
         }),
       );
   }
@@ -116,7 +117,7 @@ export function addUserCommands(program: Command, running: Running): void {
       return running.run(flags, async (services) => {
         const account = await accountOf(services, who);
         await running.confirm(flags.yes, `Delete ${account.email} and everything the account holds?`);
-        await services.accounts.remove(account.id);
+        await services.accounts.remove(account.id, OPERATOR);
         return { object: { id: account.id, deleted: true }, text: `The account ${account.email} is deleted.` };
       });
     });

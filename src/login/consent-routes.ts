@@ -1,5 +1,6 @@
 /** Asks whether an application may have what it asks for, and who continues to a native application. */
 import type Router from '@koa/router';
+import type { Consents } from '../oidc/consents.ts';
 import type { Resources } from '../oidc/resources.ts';
 import { redirectTarget } from './client-view.ts';
 import { DecisionForm } from './forms.ts';
@@ -15,6 +16,7 @@ interface PromptDetails {
 
 export interface ConsentDeps extends LoginDeps {
   resources: Resources;
+  consents: Pick<Consents, 'refused'>;
   /** Title and description of a scope in the person's language. */
   scopeWords(locale: string, scope: string): { title: string; description: string };
   claimWords(locale: string, claims: string[]): { title: string; description: string };
@@ -84,7 +86,11 @@ export function mountConsent(router: Router, deps: ConsentDeps): void {
       DecisionForm,
       async ({ flow }, { decision }) => {
         if (decision === 'switch') return seeOther(ctx, `/login/${flow.uid}`);
-        if (decision === 'deny') return login.refused(ctx, flow, 'the person refused');
+        if (decision === 'deny') {
+          const who = flow.interaction.session?.accountId;
+          await deps.consents.refused(who, flow.client?.clientId, deps.originOf(ctx));
+          return login.refused(ctx, flow, 'the person refused');
+        }
         if (flow.interaction.prompt.name !== 'consent') return seeOther(ctx, `/login/${flow.uid}`);
         await flows.finish(ctx, flow, { consent: { allowed: true } as never });
       },

@@ -2,6 +2,7 @@
 import type Router from '@koa/router';
 import type { Context } from 'koa';
 import type { Invitations } from '../accounts/invitations.ts';
+import type { Origin } from '../audit/events.ts';
 import { AppError, type FieldError } from '../errors.ts';
 import { readForm } from '../http/body.ts';
 import type { Csrf } from '../http/csrf.ts';
@@ -14,11 +15,12 @@ export interface InvitationDeps {
   csrf: Csrf;
   renderer: Renderer;
   passwordLength: { min: number };
+  originOf(ctx: Context): Origin;
 }
 
 export function mountInvitations(
   router: Router,
-  { invitations, csrf, renderer, passwordLength }: InvitationDeps,
+  { invitations, csrf, renderer, passwordLength, originOf }: InvitationDeps,
 ): void {
   const binding = (token: string) => `invitation:${token}`;
 
@@ -42,7 +44,7 @@ export function mountInvitations(
     const form = await readForm(ctx, InvitationForm);
     csrf.check(ctx, binding(token), form.csrf);
     try {
-      await invitations.accept(token, { name: form.name, password: form.password });
+      await invitations.accept(token, { name: form.name, password: form.password, by: originOf(ctx) });
     } catch (error) {
       if (!(error instanceof AppError) || error.fields.length === 0) throw error;
       ctx.status = error.status;

@@ -4,14 +4,9 @@ import { AppError } from '../errors.ts';
 import { ButtonForm, EmailForm, ResetForm } from './forms.ts';
 import type { FlowPage } from './pages.ts';
 import { seeOther } from './register-routes.ts';
-import type { LoginDeps } from './routes.ts';
+import { askedBy, type LoginDeps } from './routes.ts';
 
-export interface RecoveryDeps extends LoginDeps {
-  /** Where the request comes from, for the mail that tells of the change. */
-  originOf(ctx: import('koa').Context): { ip: string | null; device: string };
-}
-
-export function mountRecovery(router: Router, deps: RecoveryDeps): void {
+export function mountRecovery(router: Router, deps: LoginDeps): void {
   const { pages, recovery, challenges, accounts, passwordLength, originOf } = deps;
 
   function form({ flow, show }: FlowPage, data: object): void {
@@ -41,8 +36,9 @@ export function mountRecovery(router: Router, deps: RecoveryDeps): void {
     pages.submit(
       ctx,
       EmailForm,
-      async ({ flow, locale }, { email }) => {
-        await recovery.start({ flow: flow.uid, email, locale });
+      async (page, { email }) => {
+        const { flow, locale } = page;
+        await recovery.start({ flow: flow.uid, email, locale, ...askedBy(deps, ctx, page) });
         seeOther(ctx, `/reset/${flow.uid}`);
       },
       (page, { email }, errors) => form(page, { email, errors }),
@@ -58,7 +54,7 @@ export function mountRecovery(router: Router, deps: RecoveryDeps): void {
       ctx,
       ResetForm,
       async ({ flow }, { code, password }) => {
-        const account = await recovery.reset({ flow: flow.uid, code, password });
+        const account = await recovery.reset({ flow: flow.uid, code, password, by: originOf(ctx) });
         await accounts.passwordChanged(account, originOf(ctx));
         seeOther(ctx, `/login/${flow.uid}?notice=password-changed`);
       },

@@ -4,7 +4,7 @@ import type { Context } from 'koa';
 import { AppError } from '../errors.ts';
 import { ButtonForm, CodeForm, RegisterForm } from './forms.ts';
 import type { FlowPage } from './pages.ts';
-import type { LoginDeps } from './routes.ts';
+import { askedBy, type LoginDeps } from './routes.ts';
 
 export function mountRegistration(router: Router, deps: LoginDeps): void {
   const { pages, login, registration, recovery, challenges, passwordLength } = deps;
@@ -50,8 +50,10 @@ export function mountRegistration(router: Router, deps: LoginDeps): void {
     pages.submit(
       ctx,
       RegisterForm,
-      async ({ flow, locale }, { email, name, password }) => {
-        await registration.start({ flow: flow.uid, email, name, password, locale });
+      async (page, { email, name, password }) => {
+        const { flow, locale } = page;
+        const asked = askedBy(deps, ctx, page);
+        await registration.start({ flow: flow.uid, email, name, password, locale, ...asked });
         seeOther(ctx, `/verify/${flow.uid}`);
       },
       (page, { email, name }, errors) => form(page, { values: { email, name }, errors }),
@@ -66,12 +68,13 @@ export function mountRegistration(router: Router, deps: LoginDeps): void {
     pages.submit(
       ctx,
       CodeForm,
-      async ({ flow }, { code }) => {
-        const challenge = await challenges.prove(flow.uid, ['register', 'verify_email'], code);
+      async (page, { code }) => {
+        const { flow } = page;
+        const asked = askedBy(deps, ctx, page);
+        const challenge = await challenges.prove(flow.uid, ['register', 'verify_email'], code, asked.by);
         const registered = challenge.purpose === 'register';
-        const account = await (registered ? registration : { complete: recovery.completeVerification }).complete(
-          challenge,
-        );
+        const complete = registered ? registration.complete : recovery.completeVerification;
+        const account = await complete(challenge, asked);
         // The password was typed in this very flow before the code went out.
         await login.proved(ctx, flow, account, ['pwd']);
       },

@@ -1,9 +1,12 @@
 /** The hosted sign-in pages: sign in, and what leads from there. Every address carries the flow's id. */
 import type Router from '@koa/router';
+import type { Context } from 'koa';
 import type { Accounts } from '../accounts/accounts.ts';
 import type { Challenges } from '../accounts/challenges.ts';
 import type { Recovery } from '../accounts/recovery.ts';
 import type { Registration } from '../accounts/registration.ts';
+import type { Asked } from '../accounts/sign-in.ts';
+import type { Origin } from '../audit/events.ts';
 import type { Renderer } from '../http/render.ts';
 import type { Flows } from './flows.ts';
 import { ButtonForm, SignInForm } from './forms.ts';
@@ -20,12 +23,18 @@ export interface LoginDeps {
   challenges: Challenges;
   renderer: Renderer;
   passwordLength: { min: number; max: number };
+  /** Where a request comes from, for the record and for mails that tell of a change. */
+  originOf(ctx: Context): Origin;
 }
 
-export function mountSignIn(
-  router: Router,
-  { pages, login, accounts, registration, recovery, renderer }: LoginDeps,
-): void {
+/** Who asks on a page of this flow, on the way to which application. */
+export function askedBy({ originOf }: Pick<LoginDeps, 'originOf'>, ctx: Context, { flow }: FlowPage): Asked {
+  return { by: originOf(ctx), client: flow.client?.clientId };
+}
+
+export function mountSignIn(router: Router, deps: LoginDeps): void {
+  const { pages, login, accounts, registration, recovery, renderer } = deps;
+
   function form({ flow, show }: FlowPage, data: object): void {
     const hint = flow.interaction.params['login_hint'];
     show('login/sign-in', {
@@ -47,8 +56,9 @@ export function mountSignIn(
     pages.submit(
       ctx,
       SignInForm,
-      async ({ flow, locale }, { email, password }) => {
-        const account = await accounts.authenticate({ email, password });
+      async (page, { email, password }) => {
+        const { flow, locale } = page;
+        const account = await accounts.authenticate({ email, password, ...askedBy(deps, ctx, page) });
         if (account.emailVerifiedAt === null) {
           await recovery.startVerification({ flow: flow.uid, account, locale });
           ctx.redirect(`/verify/${flow.uid}`);

@@ -22,7 +22,6 @@ export interface ModelRows {
   destroy(id: string): Promise<void>;
   findByUid?(uid: string): Promise<object | undefined>;
   consume?(id: string): Promise<boolean>;
-  revokeByGrantId?(grantId: string): Promise<void>;
 }
 
 export interface AdapterOptions {
@@ -54,6 +53,9 @@ function expiry(expiresIn: number | undefined): number {
   return Date.now() + (expiresIn ?? UNLIMITED) * 1000;
 }
 
+/** The core revokes model by model and then the grant; the end of the grant takes all of it in one unit of work. */
+async function endedWithGrant(): Promise<void> {}
+
 function rowsAdapter(rows: ModelRows, visit: () => Visit): Adapter {
   return {
     upsert: (id, payload, expiresIn) => rows.upsert(id, payload as Payload, expiry(expiresIn), visit()),
@@ -64,7 +66,7 @@ function rowsAdapter(rows: ModelRows, visit: () => Visit): Adapter {
       if (!(await rows.consume?.(id))) throw new errors.InvalidGrant('refresh token was used already');
     },
     destroy: (id) => rows.destroy(id),
-    revokeByGrantId: async (grantId) => rows.revokeByGrantId?.(grantId),
+    revokeByGrantId: endedWithGrant,
   };
 }
 
@@ -107,7 +109,7 @@ function artifactAdapter(kind: string, { artifacts, grantLives }: AdapterOptions
       throw new errors.InvalidGrant('this value was used already');
     },
     destroy: (id) => artifacts.destroy(kind, id),
-    revokeByGrantId: (grantId) => artifacts.revokeByGrantId(grantId),
+    revokeByGrantId: endedWithGrant,
   };
 }
 

@@ -45,6 +45,7 @@ export const CLIENT_RULES = (resourceScopes: string[]): Configuration => ({
 /** Features that add or remove members of client metadata, or grant types. */
 export const FEATURES_OF_CLIENTS = {
   devInteractions: { enabled: false },
+  backchannelLogout: { enabled: true },
   clientCredentials: { enabled: true },
   deviceFlow: { enabled: true, charset: 'base-20', mask: '****-****' },
   dPoP: { enabled: true },

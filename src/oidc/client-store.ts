@@ -1,5 +1,6 @@
 /** Rows of clients. Metadata is public by nature; the secret is sealed apart from it. */
 import type { Database } from '../db/database.ts';
+import { one, run } from '../db/statement.ts';
 import type { Keyring } from '../keyring/keyring.ts';
 
 /** RFC 7591 member names, and our own (`first_party`, `require_pkce`, …). */
@@ -46,15 +47,11 @@ export function createClientStore({ db, keyring }: { db: Database; keyring: Keyr
       return row && opened(row);
     },
 
-    async save(client: {
-      metadata: ClientMetadata;
-      name: string;
-      source: ClientSource;
-      enabled: boolean;
-    }): Promise<void> {
+    /** Steps, as is `remove`. */
+    *save(client: { metadata: ClientMetadata; name: string; source: ClientSource; enabled: boolean }) {
       const { client_id: id, client_secret: secret, ...metadata } = client.metadata;
       const now = Date.now();
-      await db.run(
+      yield* run(
         `INSERT INTO clients (client_id, name, metadata, secret, source, enabled, created_at, updated_at)
          VALUES (?, ?, ?, ?, ?, ?, ?, ?)
          ON CONFLICT (client_id) DO UPDATE SET name = excluded.name, metadata = excluded.metadata,
@@ -71,8 +68,15 @@ export function createClientStore({ db, keyring }: { db: Database; keyring: Keyr
       );
     },
 
-    remove: async (clientId: string): Promise<boolean> =>
-      (await db.run('DELETE FROM clients WHERE client_id = ?', clientId)) === 1,
+    *remove(clientId: string) {
+      return (yield* run('DELETE FROM clients WHERE client_id = ?', clientId)) === 1;
+    },
+
+    /** Steps: whether the client has registered a `backchannel_logout_uri`. */
+    *wantsLogoutNotice(clientId: string) {
+      const row = yield* one<Pick<Row, 'metadata'>>('SELECT metadata FROM clients WHERE client_id = ?', clientId);
+      return row !== undefined && typeof JSON.parse(row.metadata).backchannel_logout_uri === 'string';
+    },
 
     /** A page of clients in the order of their ids, after `cursor`. */
     async list(limit: number, cursor = ''): Promise<StoredClient[]> {

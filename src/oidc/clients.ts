@@ -1,6 +1,9 @@
 /** The registered clients: who may be one, with what secret, and who asks from which origin. */
 import { randomBytes } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
+import type { Recorder } from '../audit/audit.ts';
+import { type EventType, OPERATOR, type Origin, SYSTEM } from '../audit/events.ts';
+import type { Database } from '../db/database.ts';
 import { AppError } from '../errors.ts';
 import { defaultScopes } from './claims.ts';
 import type { ClientMetadata, ClientSource, ClientStore, StoredClient } from './client-store.ts';
@@ -10,6 +13,8 @@ const STALE_MS = 1000;
 const PUBLIC_METHODS = new Set(['none', 'private_key_jwt']);
 
 export interface ClientsOptions {
+  db: Database;
+  audit: Pick<Recorder, 'record'>;
   store: ClientStore;
   /** Checks metadata by the protocol core's own rules. @throws with `error_description` when they are not met. */
   validate(metadata: ClientMetadata): Promise<void>;
@@ -21,9 +26,12 @@ export interface NewClient {
   metadata: Record<string, unknown>;
   source: ClientSource;
   enabled?: boolean;
+  by?: Origin;
 }
 
-export function createClients({ store, validate, resourceScopes }: ClientsOptions) {
+type Change = { type: EventType; by: Origin; source: ClientSource; enabled: boolean };
+
+export function createClients({ db, audit, store, validate, resourceScopes }: ClientsOptions) {
   const cache = new LRUCache<string, { client: StoredClient | undefined }>({ max: 1000, ttl: STALE_MS });
   let origins: { until: number; known: Set<string> } | undefined;
 
@@ -46,11 +54,25 @@ export function createClients({ store, validate, resourceScopes }: ClientsOption
     return client;
   }
 
-  async function save(metadata: ClientMetadata, source: ClientSource, enabled: boolean): Promise<ClientMetadata> {
+  async function save(metadata: ClientMetadata, { type, by, source, enabled }: Change): Promise<ClientMetadata> {
     await checked(metadata);
-    await store.save({ metadata, name: nameOf(metadata), source, enabled });
+    const client = metadata.client_id;
+    await db.write(function* () {
+      yield* store.save({ metadata, name: nameOf(metadata), source, enabled });
+      yield* audit.record({ type, client, by, details: { source, enabled } });
+    });
     forget(metadata.client_id);
     return metadata;
+  }
+
+  async function remove(clientId: string, by: Origin): Promise<boolean> {
+    const removed = await db.write(function* () {
+      if (!(yield* store.remove(clientId))) return false;
+      yield* audit.record({ type: 'client.removed', client: clientId, by });
+      return true;
+    });
+    forget(clientId);
+    return removed;
   }
 
   async function checked(metadata: ClientMetadata): Promise<void> {
@@ -79,41 +101,48 @@ export function createClients({ store, validate, resourceScopes }: ClientsOption
 
     /** Registers a client. The answer carries the secret, which is shown this once.
      * @throws AppError conflict when the id is taken, invalid_request when the metadata is not valid (RFC 7591). */
-    async create({ metadata, source, enabled = true }: NewClient): Promise<ClientMetadata> {
+    async create({ metadata, source, enabled = true, by = madeBy(source) }: NewClient): Promise<ClientMetadata> {
       const clientId = (metadata['client_id'] as string | undefined) ?? randomBytes(12).toString('base64url');
       if (await store.find(clientId)) {
         throw new AppError('conflict', { message: `There is a client ${clientId} already.` });
       }
       const secret = metadata['client_secret'] ?? (needsSecret(metadata) ? newSecret() : undefined);
       const complete = { ...metadata, client_id: clientId, ...(secret ? { client_secret: secret } : {}) };
-      return save(complete as ClientMetadata, source, enabled);
+      return save(complete as ClientMetadata, { type: 'client.created', by, source, enabled });
     },
 
     /** Changes the given members; `undefined` removes one. */
-    async update(clientId: string, changes: Record<string, unknown>, enabled?: boolean): Promise<ClientMetadata> {
+    async update(
+      clientId: string,
+      changes: Record<string, unknown>,
+      enabled?: boolean,
+      by: Origin = OPERATOR,
+    ): Promise<ClientMetadata> {
       const client = await existing(clientId);
       const merged = { ...client.metadata, ...changes, client_id: clientId } as ClientMetadata;
       for (const [member, value] of Object.entries(merged)) if (value === undefined) delete merged[member];
       if (needsSecret(merged)) merged.client_secret ??= newSecret();
       else delete merged.client_secret;
-      return save(merged, client.source, enabled ?? client.enabled);
+      const { source } = client;
+      return save(merged, { type: 'client.updated', by, source, enabled: enabled ?? client.enabled });
     },
 
     /** A new secret at once; the old one stops working within a second. */
-    async rotateSecret(clientId: string): Promise<ClientMetadata> {
+    async rotateSecret(clientId: string, by: Origin = OPERATOR): Promise<ClientMetadata> {
       const client = await existing(clientId);
       if (!needsSecret(client.metadata)) {
         throw new AppError('conflict', {
           message: `The client ${clientId} has no secret: its token_endpoint_auth_method needs none.`,
         });
       }
-      return save({ ...client.metadata, client_secret: newSecret() }, client.source, client.enabled);
+      const { source, enabled } = client;
+      const renewed = { ...client.metadata, client_secret: newSecret() };
+      return save(renewed, { type: 'client.secret_rotated', by, source, enabled });
     },
 
-    async remove(clientId: string): Promise<void> {
-      if (!(await store.remove(clientId)))
+    async remove(clientId: string, by: Origin = OPERATOR): Promise<void> {
+      if (!(await remove(clientId, by)))
         throw new AppError('not_found', { message: `There is no client ${clientId}.` });
-      forget(clientId);
     },
 
     list: store.list,
@@ -140,13 +169,13 @@ export function createClients({ store, validate, resourceScopes }: ClientsOption
           ...(secret && needsSecret(metadata) ? { client_secret: secret } : {}),
         } as ClientMetadata;
         if (!known || known.enabled !== enabled || !sameMembers(known.metadata, complete)) {
-          await save(complete, source, enabled);
+          const type = known ? 'client.updated' : 'client.created';
+          await save(complete, { type, by: SYSTEM, source, enabled });
         }
       }
       for (const { metadata } of present) {
         if (!wanted.some((client) => client.client_id === metadata.client_id)) {
-          await store.remove(metadata.client_id);
-          forget(metadata.client_id);
+          await remove(metadata.client_id, SYSTEM);
         }
       }
     },
@@ -163,6 +192,8 @@ export function createClients({ store, validate, resourceScopes }: ClientsOption
     },
   };
 }
+
+const madeBy = (source: ClientSource): Origin => (source === 'cli' ? OPERATOR : SYSTEM);
 
 export type Clients = ReturnType<typeof createClients>;
 

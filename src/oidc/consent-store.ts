@@ -1,6 +1,7 @@
 /** What people allowed other people's applications, remembered beyond a session. */
 import type { Database } from '../db/database.ts';
-import type { Allowed, ConsentMemory } from './grants.ts';
+import { run } from '../db/statement.ts';
+import type { Allowed } from './grants.ts';
 
 export interface ConsentRow {
   client_id: string;
@@ -20,9 +21,10 @@ export function createConsentStore(db: Database) {
       return row && (JSON.parse(row.granted) as Allowed);
     },
 
-    async remember(accountId: string, clientId: string, allowed: Allowed): Promise<void> {
+    /** Steps. */
+    *remember(accountId: string, clientId: string, allowed: Allowed) {
       const now = Date.now();
-      await db.run(
+      yield* run(
         `INSERT INTO consents (account_id, client_id, granted, created_at, updated_at) VALUES (?, ?, ?, ?, ?)
          ON CONFLICT (account_id, client_id) DO UPDATE SET granted = excluded.granted, updated_at = excluded.updated_at`,
         accountId,
@@ -44,11 +46,7 @@ export function createConsentStore(db: Database) {
         since: row.created_at,
       }));
     },
-
-    async forget(accountId: string, clientId: string): Promise<void> {
-      await db.run('DELETE FROM consents WHERE account_id = ? AND client_id = ?', accountId, clientId);
-    },
-  } satisfies ConsentMemory & Record<string, unknown>;
+  };
   return store;
 }
 

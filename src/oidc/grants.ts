@@ -3,6 +3,7 @@
  * ask; others what the person allowed, now or earlier (`consents`).
  */
 import type { Grant, KoaContextWithOIDC } from 'oidc-provider';
+import type { Origin } from '../audit/events.ts';
 
 /** What a person allowed a client, remembered beyond the session. */
 export interface Allowed {
@@ -13,10 +14,10 @@ export interface Allowed {
 
 export interface ConsentMemory {
   find(accountId: string, clientId: string): Promise<Allowed | undefined>;
-  remember(accountId: string, clientId: string, allowed: Allowed): Promise<void>;
+  remember(accountId: string, clientId: string, allowed: Allowed, by: Origin): Promise<void>;
 }
 
-export function createGrantLoader(consents: ConsentMemory) {
+export function createGrantLoader(consents: ConsentMemory, originOf: (ctx: KoaContextWithOIDC) => Origin) {
   return async function loadExistingGrant(ctx: KoaContextWithOIDC): Promise<Grant | undefined> {
     const { client, session, account, provider } = ctx.oidc;
     if (!client || !session || !account) return undefined;
@@ -27,7 +28,7 @@ export function createGrantLoader(consents: ConsentMemory) {
         ? found
         : new provider.Grant({ accountId: account.accountId, clientId: client.clientId });
     const asked = requested(ctx);
-    const allowed = await allowedNow(ctx, consents, asked);
+    const allowed = await allowedNow(ctx, consents, asked, originOf);
     const changed = add(grant, allowed, asked);
     if (!changed && !found) return undefined;
     if (changed) await grant.save();
@@ -35,14 +36,19 @@ export function createGrantLoader(consents: ConsentMemory) {
   };
 }
 
-async function allowedNow(ctx: KoaContextWithOIDC, consents: ConsentMemory, asked: Allowed): Promise<Allowed> {
+async function allowedNow(
+  ctx: KoaContextWithOIDC,
+  consents: ConsentMemory,
+  asked: Allowed,
+  originOf: (ctx: KoaContextWithOIDC) => Origin,
+): Promise<Allowed> {
   const accountId = ctx.oidc.account?.accountId as string;
   const clientId = ctx.oidc.client?.clientId as string;
   if (ctx.oidc.client?.['first_party'] === true) return asked;
   const earlier = await consents.find(accountId, clientId);
   if (!consented(ctx)) return earlier ?? { scopes: [], claims: [], resources: {} };
   const merged = merge(earlier, asked);
-  await consents.remember(accountId, clientId, merged);
+  await consents.remember(accountId, clientId, merged, originOf(ctx));
   return merged;
 }
 

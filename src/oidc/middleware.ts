@@ -7,8 +7,6 @@ import { createRefuser, type RefuserOptions } from './refusal.ts';
 import { createUnanswered, type UnansweredOptions } from './unanswered.ts';
 
 export interface ProtocolMiddlewareOptions {
-  /** Ends the browser session that the protocol signed out, with all that hangs on it. */
-  signOut(uid: string): Promise<void>;
   grantSeen(grantId: string): Promise<void>;
   backToApp(ctx: KoaContextWithOIDC): void;
   originAllowed(origin: string): Promise<boolean>;
@@ -62,9 +60,6 @@ export function protocolMiddleware(options: ProtocolMiddlewareOptions): Middlewa
     await next();
     const { oidc } = ctx;
     if (!oidc) return;
-    if (oidc.route === 'end_session_confirm' && oidc.session && (oidc.session as { destroyed?: boolean }).destroyed) {
-      await options.signOut(oidc.session.uid);
-    }
     const refreshed = oidc.route === 'token' && ctx.status === 200 ? oidc.entities.RefreshToken : undefined;
     if (refreshed?.grantId) await options.grantSeen(refreshed.grantId);
     if (oidc.route === 'authorization' || oidc.route === 'resume') options.backToApp(ctx);

@@ -11,6 +11,7 @@ import { originsOf } from './clients.ts';
 import type { createGrantLoader } from './grants.ts';
 import { createInteractionPolicy } from './interactions.ts';
 import { type Lifetimes, ttlConfiguration } from './lifetimes.ts';
+import { leaveNoticesToOutbox } from './logout-notice.ts';
 import type { Resources } from './resources.ts';
 import { orUnavailable } from './unavailable.ts';
 
@@ -75,6 +76,7 @@ export function createProvider(options: ProviderOptions): Provider {
   // The outer layer has deleted what a client sent and set the truth: scheme, host and one address.
   provider.proxy = true;
   timeOrderedIdentifiers(provider);
+  leaveNoticesToOutbox(provider);
   return provider;
 }
 
@@ -96,6 +98,8 @@ function configuration(options: ProviderOptions): Configuration {
     },
     ttl: ttlConfiguration(options.lifetimes),
     rotateRefreshToken,
+    // Tokens of one sign-in end together, and the session list never shows what holds nothing any more.
+    revokeGrantPolicy: () => true,
     issueRefreshToken: async (_ctx, client, source) =>
       client.grantTypeAllowed('refresh_token') && source.scopes.has('openid'),
     // An app with refresh tokens is a session of its own; others end with the browser's.

@@ -18,6 +18,7 @@ interface Token {
   clientId: string;
   jkt?: string;
   /** Seconds since 1970. */
+  exp?: number;
   consumed?: number;
 }
 
@@ -27,6 +28,7 @@ export interface RefreshReplayOptions {
     save(spent: { token: string; grantId: string; answer: unknown; expiresAt: number }): Promise<void>;
     find(token: string): Promise<Record<string, unknown> | undefined>;
   };
+  /** Ends what the stolen token belongs to, with the record of it. */
   endGrant(grantId: string): Promise<void>;
   /** `race`: answered again; `theft`: the grant was ended. */
   onRepeat(kind: 'race' | 'theft', facts: { clientId: string; grantId: string }): void;
@@ -66,15 +68,12 @@ export function createRefreshReplay({ rows, records, endGrant, onRepeat, onLostR
       const ctx = token?.consumed === undefined ? undefined : refreshing();
       if (!token || !ctx) return token;
       const facts = { clientId: token.clientId, grantId: token.grantId };
-      if (!sameCaller(ctx, token)) {
+      const now = Math.floor(Date.now() / 1000);
+      if (token.exp !== undefined && token.exp <= now) return token;
+      if (!sameCaller(ctx, token) || now - (token.consumed as number) >= replayWindow(ctx)) {
         await endGrant(token.grantId);
         onRepeat('theft', facts);
         return undefined;
-      }
-      const age = Math.floor(Date.now() / 1000) - (token.consumed as number);
-      if (age >= replayWindow(ctx)) {
-        onRepeat('theft', facts);
-        return token;
       }
       const answer = await answerOf(id);
       if (!answer) throw new errors.InvalidGrant('refresh token was used already and its answer is lost');

@@ -21,6 +21,8 @@ export interface GrantRow {
   account_id: string | null;
   client_id: string;
   session_uid: string | null;
+  /** The client's own name of the browser session, for logout notices. */
+  sid: string | null;
   payload: string;
   offline_until: number;
   ip: string | null;
@@ -72,13 +74,6 @@ export function createGrantStore({ db, keyring }: { db: Database; keyring: Keyri
       return (await db.one(`SELECT 1 AS living FROM grants g WHERE id = ? AND ${LIVING}`, id)) !== undefined;
     },
 
-    /** Ends a grant and all that was issued under it in SQL; opaque tokens of another store die by the tombstone. */
-    async destroy(id: string): Promise<void> {
-      await db.write(function* () {
-        yield* endGrant(id);
-      });
-    },
-
     /** A refresh token of this grant was used: the app was here. */
     async seen(id: string): Promise<void> {
       const now = Date.now();
@@ -91,8 +86,14 @@ export function createGrantStore({ db, keyring }: { db: Database; keyring: Keyri
     },
 
     /** A refresh token was issued: the app is a session of its own until `until` (milliseconds since 1970). */
-    async offline(id: string, until: number): Promise<void> {
-      await db.run('UPDATE grants SET last_seen_at = ?, offline_until = ? WHERE id = ?', Date.now(), until, id);
+    async offline(id: string, until: number, sid?: string): Promise<void> {
+      await db.run(
+        'UPDATE grants SET last_seen_at = ?, offline_until = ?, sid = COALESCE(?, sid) WHERE id = ?',
+        Date.now(),
+        until,
+        sid,
+        id,
+      );
     },
 
     async ofAccount(accountId: string): Promise<Array<{ row: GrantRow; payload: GrantPayload }>> {

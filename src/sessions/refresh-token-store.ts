@@ -12,7 +12,7 @@ interface Row {
 export interface RefreshTokenStoreOptions {
   db: Database;
   keyring: Keyring;
-  grants: { offline(id: string, until: number): Promise<void> };
+  grants: { offline(id: string, until: number, sid?: string): Promise<void> };
 }
 
 export function createRefreshTokenStore({ db, keyring, grants }: RefreshTokenStoreOptions) {
@@ -34,7 +34,7 @@ export function createRefreshTokenStore({ db, keyring, grants }: RefreshTokenSto
         Date.now(),
         expiresAt,
       );
-      await grants.offline(kept['grantId'] as string, expiresAt);
+      await grants.offline(kept['grantId'] as string, expiresAt, kept['sid'] as string | undefined);
     },
 
     async find(id: string): Promise<Record<string, unknown> | undefined> {
@@ -62,10 +62,6 @@ export function createRefreshTokenStore({ db, keyring, grants }: RefreshTokenSto
 
     async destroy(id: string): Promise<void> {
       await db.run('DELETE FROM refresh_tokens WHERE id = ?', storedIdentifier(id));
-    },
-
-    async revokeByGrantId(grantId: string): Promise<void> {
-      await db.run('DELETE FROM refresh_tokens WHERE grant_id = ?', grantId);
     },
 
     purge: (limit: number) =>

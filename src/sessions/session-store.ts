@@ -41,7 +41,8 @@ const SEEN_GRAIN_MS = 5 * 60_000;
 
 export function createSessionStore({ db, keyring }: { db: Database; keyring: Keyring }) {
   const context = (row: { id: string }) => `sessions|payload|${row.id}`;
-  const opened = (row: SessionRow) => keyring.openJson<SessionPayload>('payload', row.payload, context(row));
+  const opened = (row: Pick<SessionRow, 'id' | 'payload'>) =>
+    keyring.openJson<SessionPayload>('payload', row.payload, context(row));
 
   async function rowBy(column: 'id' | 'uid', value: string): Promise<SessionRow | undefined> {
     return db.one<SessionRow>(
@@ -51,6 +52,8 @@ export function createSessionStore({ db, keyring }: { db: Database; keyring: Key
   }
 
   return {
+    open: opened,
+
     async upsert(id: string, payload: Record<string, unknown>, expiresAt: number, visitor: Visitor): Promise<void> {
       const { jti: _secret, ...kept } = payload;
       const session = kept as unknown as SessionPayload;

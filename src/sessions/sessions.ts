@@ -1,13 +1,14 @@
 /**
- * Where a person is signed in, and the ONE way a session ends, whoever asks: page, API, command line, sign-out,
- * password change, disabling. A browser session ends with every app that was signed in from it.
+ * Where a person is signed in, and the doors to the ONE way a session ends (endings.ts), whoever asks: page, API,
+ * command line, sign-out, password change, disabling. A browser session ends with every app signed in from it.
  */
+import { type Origin, SYSTEM } from '../audit/events.ts';
 import type { Database } from '../db/database.ts';
-import type { Steps } from '../db/statement.ts';
+import type { Steps, Unit } from '../db/statement.ts';
 import { AppError } from '../errors.ts';
 import { type Device, describeDevice } from './device.ts';
-import { endAllOf, endApp, endBrowserSession, type Kept } from './ending-store.ts';
-import { endGrant, type GrantPayload, type GrantRow, type GrantStore } from './grant-store.ts';
+import type { Cause, Endings, Kept } from './endings.ts';
+import type { GrantPayload, GrantRow, GrantStore } from './grant-store.ts';
 import type { SessionPayload, SessionRow, SessionStore, Visitor } from './session-store.ts';
 
 export interface SessionApp {
@@ -44,6 +45,7 @@ export interface SessionsOptions {
   db: Database;
   sessions: SessionStore;
   grants: GrantStore;
+  endings: Endings;
   consents: {
     ofAccount(
       accountId: string,
@@ -55,6 +57,8 @@ export interface SessionsOptions {
   client(id: string): Promise<{ name: string; uri: string | null; firstParty: boolean } | undefined>;
   /** Opaque tokens of a volatile store, after the commit; they are dead already by the tombstone. */
   forgetTokens(grantId: string): Promise<void>;
+  /** After a commit: logout notices wait in the outbox. */
+  wake(): void;
 }
 
 export interface CurrentSession {
@@ -65,9 +69,11 @@ export interface CurrentSession {
 }
 
 export function createSessions(options: SessionsOptions) {
-  const { db, sessions, grants } = options;
+  const { db, sessions, grants, endings } = options;
 
-  async function ended(grantIds: string[]): Promise<void> {
+  async function end(unit: Unit<string[]>): Promise<void> {
+    const grantIds = await db.write(unit);
+    options.wake();
     await Promise.all(grantIds.map((id) => options.forgetTokens(id).catch(() => {})));
   }
 
@@ -112,33 +118,27 @@ export function createSessions(options: SessionsOptions) {
     },
 
     /** Ends one session of this account. @throws AppError not_found, also for somebody else's id. */
-    async revoke(accountId: string, id: string): Promise<void> {
+    async revoke(accountId: string, id: string, by: Origin = SYSTEM): Promise<void> {
       const entries = await list(accountId);
       const target = entries.find((each) => each.id === id);
       if (!target) throw new AppError('not_found', { message: 'There is no such session.' });
-      await ended(
-        await db.write(function* () {
-          if (target.kind === 'browser') return yield* endBrowserSession(id);
-          yield* endGrant(id);
-          return [id];
-        }),
-      );
+      const cause: Cause = { reason: 'revoked', by };
+      await end(() => (target.kind === 'browser' ? endings.session(id, cause) : endings.app(id, cause)));
     },
 
     /** Ends every session of an account but what is kept. */
-    async revokeAll(accountId: string, kept?: Kept): Promise<void> {
-      await ended(await db.write(() => endAllOf(accountId, kept)));
-    },
+    revokeAll: (accountId: string, kept: Kept = {}, by: Origin = SYSTEM): Promise<void> =>
+      end(() => endings.account(accountId, { reason: 'revoked', by }, kept)),
 
-    /** The same as steps of a caller's unit of work. */
-    *ending(accountId: string, kept?: Kept): Steps<string[]> {
-      return yield* endAllOf(accountId, kept);
-    },
+    /** The same as steps of a caller's unit of work. Wake the outbox after its commit. */
+    ending: (accountId: string, cause: Cause, kept?: Kept): Steps<string[]> => endings.account(accountId, cause, kept),
 
     /** The browser session itself signed out, by the protocol or by a page. */
-    async signOut(uid: string): Promise<void> {
-      await ended(await db.write(() => endBrowserSession(uid)));
-    },
+    signOut: (uid: string, by: Origin = SYSTEM): Promise<void> =>
+      end(() => endings.session(uid, { reason: 'signed_out', by })),
+
+    /** The protocol ends what a client holds: tokens given back, a code or a refresh token used twice. */
+    endGrant: (grantId: string, cause: Cause): Promise<void> => end(() => endings.app(grantId, cause)),
 
     /** Applications that hold something of this account or were allowed to ask for it, by name. */
     async apps(accountId: string): Promise<ConnectedApp[]> {
@@ -169,12 +169,12 @@ export function createSessions(options: SessionsOptions) {
     },
 
     /** Takes back what an application was allowed and ends what it holds. @throws AppError not_found. */
-    async removeApp(accountId: string, clientId: string): Promise<void> {
+    async removeApp(accountId: string, clientId: string, by: Origin = SYSTEM): Promise<void> {
       const apps = await this.apps(accountId);
       if (!apps.some((app) => app.client_id === clientId)) {
         throw new AppError('not_found', { message: 'This application is not connected to the account.' });
       }
-      await ended(await db.write(() => endApp(accountId, clientId)));
+      await end(() => endings.client(accountId, clientId, by));
     },
   };
 }
