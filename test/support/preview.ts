@@ -13,36 +13,36 @@ import { MAILS, PAGES } from './pages.ts';
 
 const viewsDir = fileURLToPath(new URL('../../views', import.meta.url));
 const NONCE = 'preview';
+const links = {
+  terms: 'https://example.org/terms',
+  privacy: 'https://example.org/privacy',
+  support: 'mailto:help@example.org',
+};
 /** As strict as the real one, so that what it forbids is seen missing here. */
 const POLICY = `default-src 'none'; style-src 'self' 'nonce-${NONCE}'; img-src 'self' data:; frame-src 'self'; base-uri 'none'`;
 
-function renderer(accent?: string) {
+function load(accent: string | undefined) {
   const assets = createAssets(path.join(viewsDir, 'assets'));
-  const links = {
-    terms: 'https://example.org/terms',
-    privacy: 'https://example.org/privacy',
-    support: 'mailto:help@example.org',
-  };
   const branding = { name: 'Latchkey', links, ...(accent ? { accent: `#${accent}` } : {}) };
   const i18n = createI18n({ catalogues: readCatalogues(viewsDir) });
-  return createRenderer({
-    viewsDir,
-    i18n,
-    branding,
-    issuer: 'http://localhost:3000',
-    development: true,
-    assetUrl: assets.url,
-  });
+  const common = { viewsDir, i18n, issuer: 'http://localhost:3000', development: true };
+  return { assets, views: createRenderer({ ...common, branding, assetUrl: assets.url }) };
 }
 
-/** A server of all samples on 127.0.0.1; the caller closes it. */
-export async function startPreview(port = 0): Promise<{ url: string; close(): Promise<void> }> {
+/** A server of all samples on 127.0.0.1; the caller closes it. `fresh`: reads the templates anew at each request. */
+export async function startPreview({ port = 0, fresh = false } = {}): Promise<{ url: string; close(): Promise<void> }> {
   const app = new Koa();
-  app.use((ctx, next) => createAssets(path.join(viewsDir, 'assets')).middleware(ctx, next));
+  const loaded = new Map<string | undefined, ReturnType<typeof load>>();
+  const get = (accent?: string) => {
+    if (fresh || !loaded.has(accent)) loaded.set(accent, load(accent));
+    return loaded.get(accent)!;
+  };
+  app.use((ctx, next) => get().assets.middleware(ctx, next));
   app.use((ctx) => {
     const locale: Locale = ctx.query['lang'] === 'fr' ? 'fr' : 'en';
-    const views = renderer(typeof ctx.query['accent'] === 'string' ? ctx.query['accent'] : undefined);
-    const [, kind, id] = ctx.path.split('/');
+    const { views } = get(typeof ctx.query['accent'] === 'string' ? ctx.query['accent'] : undefined);
+    // The frame on the page of one mail.
+    const [, kind, id] = (ctx.path.startsWith('/dev/mail/') ? '/mail/verify' : ctx.path).split('/');
     const sample = (kind === 'mail' || kind === 'text' ? MAILS : PAGES).find((one) => one.id === id);
     ctx.type = 'html';
     if (kind !== 'mail') ctx.set('Content-Security-Policy', POLICY);
@@ -76,6 +76,6 @@ export async function startPreview(port = 0): Promise<{ url: string; close(): Pr
 }
 
 if (import.meta.main) {
-  const { url } = await startPreview(Number(process.argv[2] ?? 3456));
+  const { url } = await startPreview({ port: Number(process.argv[2] ?? 3456), fresh: true });
   process.stdout.write(`${url}\n`);
 }
