@@ -113,13 +113,7 @@ export async function openServices({ settings, file, log }: ServicesOptions) {
   });
   const validate = clientValidator({ issuer, resources, keys: keys.current });
   const clientStore = createClientStore({ db, keyring });
-  const clients = createClients({
-    db,
-    audit,
-    store: clientStore,
-    validate,
-    resourceScopes: resources.scopes,
-  });
+  const clients = createClients({ db, audit, store: clientStore, validate, resourceScopes: resources.scopes });
   const consents = createConsents({ db, audit, store: createConsentStore(db) });
   const grants = createGrantStore({ db, keyring });
   const sessionRows = createSessionStore({ db, keyring });
