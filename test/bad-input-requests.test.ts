@@ -34,6 +34,19 @@ test('bodies', async (t) => {
     }
   });
 
+  await t.test('in chunks, with a charset in capitals, or none where none is needed, are taken', async () => {
+    for (const door of withBody(stage).filter(({ name }) => /^(token client|introspect|par|PATCH)/.test(name))) {
+      const type = `${door.place === 'json' ? 'application/json' : FORM};CHARSET="UTF-8"`;
+      const headers = { 'transfer-encoding': 'chunked', 'content-type': type };
+      assert.equal((await through(stage, door, wellFormed(door), headers)).status, door.status, door.name);
+    }
+    const headers = { authorization: `Bearer ${stage.tokens.access_token}` };
+    for (const type of [{}, { 'content-type': FORM }]) {
+      const sent = { method: 'POST', path: '/oauth2/userinfo', headers: { ...headers, ...type } };
+      assert.equal((await send(stage, sent)).status, 200);
+    }
+  });
+
   await t.test('of another type, charset or coding are refused with the type that is wanted', async () => {
     for (const door of withBody(stage)) {
       const own = door.place === 'json' ? 'application/json' : FORM;

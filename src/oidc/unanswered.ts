@@ -1,6 +1,5 @@
 /** Requests that the protocol core leaves without an answer: no such address, another method, or a bug. */
 import type { KoaContextWithOIDC } from 'oidc-provider';
-import { AppError } from '../errors.ts';
 import { requestContext } from '../http/request-context.ts';
 import { ROUTES } from './provider.ts';
 import type { Refuse } from './refusal.ts';
