@@ -116,7 +116,9 @@ export function createLane({ kind, handler, store, onFailure }: LaneOptions) {
   };
 }
 
-/** 1 s, doubling up to 5 minutes, with jitter so that a recovered receiver is not met by all at once. */
+/** 1 s, doubling up to 5 minutes, with jitter so that a recovered receiver is not met by all at once. Whole
+ * milliseconds: PostgreSQL takes no others. */
 function pause(attempts: number): number {
-  return Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** (attempts - 1)) * (0.75 + Math.random() / 2);
+  const even = Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** (attempts - 1));
+  return Math.round(even * (0.75 + Math.random() / 2));
 }
