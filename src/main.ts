@@ -110,8 +110,9 @@ function onStopSignal(stop: (signal: NodeJS.Signals) => void): void {
 }
 
 process.on('uncaughtException', (error) => {
-  (loaded?.log ?? createLog({ level: 'error', pretty: false })).fatal({ err: error }, 'a bug ended the process');
-  process.exit(70);
+  const log = loaded?.log ?? createLog({ level: 'error', pretty: false });
+  log.fatal({ err: error }, 'a bug ended the process');
+  lastWords(log).finally(() => process.exit(70));
 });
 
 const program = createProgram({
@@ -128,12 +129,11 @@ const program = createProgram({
 });
 
 const exitCode = await program.run(process.argv.slice(2));
-await lastWords();
+await lastWords(loaded?.log);
 process.exit(exitCode);
 
 /** What is still on its way to a slow reader of the log; a reader that is gone is not waited for. */
-async function lastWords(): Promise<void> {
-  const log = loaded?.log;
+async function lastWords(log: Logger | undefined): Promise<void> {
   if (!log) return;
   await Promise.race([
     new Promise((resolve) => log.flush(resolve)),

@@ -49,6 +49,9 @@ const MOST_WAITING_BYTES = 4 * 1024 * 1024;
 /** Not synchronous: a reader that stopped reading must not stop the process. One that is gone is no error. */
 function standardOutput(): DestinationStream {
   const stream = pino.destination({ dest: 1, sync: false, maxLength: MOST_WAITING_BYTES });
+  // At the end of the process it would try for ever to write to a reader that is gone; `flush` before the end does
+  // what it is for.
+  stream.flushSync = () => {};
   stream.on('error', () => {});
   return stream;
 }
