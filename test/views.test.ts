@@ -96,12 +96,17 @@ test('a fault whose code has no words, or whose values are missing, is told in g
   }
 });
 
-test('an error page speaks the reader’s language and keeps English messages for English readers', () => {
+test('an error page has words for its reader first, and the English detail for whoever helps after them', () => {
   const data = { status: 400, code: 'no_such_code', message: 'The parameter "x" is missing.', requestId: 'r1' };
-  assert.match(renderer.html('en', 'error', data), /The parameter &quot;x&quot; is missing\./);
-  const known = { ...data, status: 404, code: 'not_found' };
-  assert.match(renderer.html('fr', 'error', known), /Il n’y a rien ici/);
-  assert.doesNotMatch(renderer.html('fr', 'error', known), /parameter/);
+  const html = renderer.html('fr', 'error', { ...data, code: 'invalid_client' });
+  assert.match(
+    html,
+    /Nous ne connaissons pas cette application[\s\S]*lang="en">The parameter &quot;x&quot; is missing\./,
+  );
+  assert.match(renderer.html('en', 'error', data), /That didn’t work[\s\S]*r1/);
+  assert.match(renderer.html('en', 'error', { ...data, status: 503 }), /Something broke on our side/);
+  const developer = [{ label: 'x', value: 'expected a number' }];
+  assert.match(renderer.html('en', 'error', { ...data, developer }), /<dt>x<\/dt><dd>expected a number<\/dd>/);
 });
 
 test('password managers and phones learn what each field is', () => {

@@ -104,7 +104,8 @@ export function createTools({ i18n, locale, branding, issuer, assetUrl, page, ti
     errorsOf: (errors: readonly FieldError[] | null, field: string): FieldError[] =>
       (errors ?? []).filter((error) => error.field === field),
 
-    moment: (instant: string | number | Date): Moment => moment(new Date(instant), locale, zone),
+    moment: (instant: string | number | Date): Moment =>
+      moment(new Date(instant), { locale, timeZone: zone, now: t('time.now') }),
   } satisfies Record<(typeof TOOL_NAMES)[number], unknown>;
 }
 
@@ -163,7 +164,7 @@ const UNITS = [
   ['minute', 60],
 ] as const;
 
-function moment(date: Date, locale: Locale, timeZone: string): Moment {
+function moment(date: Date, { locale, timeZone, now }: { locale: Locale; timeZone: string; now: string }): Moment {
   const tag = FORMATS[locale];
   const seconds = (date.getTime() - Date.now()) / 1000;
   const [unit, size] = UNITS.find(([, length]) => Math.abs(seconds) >= length) ?? ['minute', 60];
@@ -172,7 +173,6 @@ function moment(date: Date, locale: Locale, timeZone: string): Moment {
   return {
     iso: date.toISOString(),
     text: new Intl.DateTimeFormat(tag, {
-      dateStyle: undefined,
       day: 'numeric',
       month: 'long',
       year: 'numeric',
@@ -182,6 +182,6 @@ function moment(date: Date, locale: Locale, timeZone: string): Moment {
       timeZoneName: 'short',
     }).format(date),
     day: new Intl.DateTimeFormat(tag, { dateStyle: 'long', timeZone }).format(date),
-    ago: amount === 0 ? relative.format(0, 'second') : relative.format(amount, unit),
+    ago: amount === 0 ? now : relative.format(amount, unit),
   };
 }
