@@ -34,7 +34,11 @@ export interface Artifacts {
   /** Removes at most `limit` expired values; resolves with how many. */
   purge(limit: number): Promise<number>;
   /** Of a volatile store in front of SQL; absent without one. */
-  volatile?: { state(): VolatileState };
+  volatile?: {
+    state(): VolatileState;
+    /** What is not found now may be there and come back. */
+    away(): boolean;
+  };
   close(): Promise<void>;
 }
 

@@ -129,7 +129,7 @@ export function createFallback({ sql, ledger, values, watch, keyring }: Fallback
     },
 
     purge: sql.purge,
-    volatile: { state: watch.state },
+    volatile: { state: watch.state, away: () => !reads.closed() },
 
     async close() {
       watch.stop();

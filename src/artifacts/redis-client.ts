@@ -5,8 +5,8 @@ import { Cluster, type ClusterOptions, Redis, type RedisOptions } from 'ioredis'
 export const COMMAND_TIMEOUT_MS = 250;
 /** A socket that says nothing for so long while an answer is due is replaced. */
 const SILENCE_MS = 1500;
-/** A server that turned read-only may be a former master, and its name may mean another one by now: connect again,
- * but ever more seldom, because reads pause meanwhile. */
+/** A server that stays read-only may be a former master whose name means another one by now: connect again, but not at
+ * once and ever more seldom, because reads pause meanwhile. */
 const LOOK_AGAIN_MS = { first: 5000, most: 300_000 };
 
 export interface RedisTarget {
@@ -44,8 +44,6 @@ export function openRedis(
 }
 
 function connection(target: RedisTarget): RedisOptions {
-  let looked = Number.NEGATIVE_INFINITY;
-  let pause = LOOK_AGAIN_MS.first;
   return {
     ...(target.username ? { username: target.username } : {}),
     ...(target.password ? { password: target.password } : {}),
@@ -57,13 +55,26 @@ function connection(target: RedisTarget): RedisOptions {
     connectTimeout: 1000,
     socketTimeout: SILENCE_MS,
     lazyConnect: true,
-    reconnectOnError(error) {
-      const since = performance.now() - looked;
-      if (!error.message.startsWith('READONLY') || since < pause) return false;
-      pause = since > 2 * LOOK_AGAIN_MS.most ? LOOK_AGAIN_MS.first : Math.min(2 * pause, LOOK_AGAIN_MS.most);
-      looked = performance.now();
-      return 1;
-    },
+    reconnectOnError: lookAgain(),
+  };
+}
+
+function lookAgain(): (error: Error) => false | 1 {
+  let since = 0;
+  let last = Number.NEGATIVE_INFINITY;
+  let pause = LOOK_AGAIN_MS.first;
+  return (error) => {
+    if (!error.message.startsWith('READONLY')) return false;
+    const now = performance.now();
+    if (now - last > LOOK_AGAIN_MS.first) {
+      since = now;
+      pause = LOOK_AGAIN_MS.first;
+    }
+    last = now;
+    if (now - since < pause) return false;
+    since = now;
+    pause = Math.min(2 * pause, LOOK_AGAIN_MS.most);
+    return 1;
   };
 }
 

@@ -74,7 +74,12 @@ function artifactAdapter(kind: string, { artifacts, grantLives }: AdapterOptions
   /** Opaque access tokens may sit in a volatile store, so SQL is asked whether their grant still lives. */
   async function loaded(id: string): Promise<AdapterPayload | undefined> {
     const artifact = await artifacts.find(kind, id);
-    if (!artifact) return undefined;
+    if (!artifact) {
+      // Revoked while its store is away, a token must not come back with the store (RFC 7009 section 2.2).
+      const revoking = Provider.ctx?.oidc?.route === 'revocation';
+      if (revoking && artifacts.volatile?.away()) await artifacts.destroy(kind, id);
+      return undefined;
+    }
     const grantId = artifact.payload['grantId'];
     if (kind === 'AccessToken' && typeof grantId === 'string' && !(await grantLives(grantId))) return undefined;
     return restored(id, artifact);
