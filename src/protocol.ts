@@ -1,6 +1,6 @@
 /** The protocol core with everything that it is given: storage, accounts, its pages and the layers around it. */
 import type { Context, Middleware } from 'koa';
-import type { JWK } from 'oidc-provider';
+import type { JWK, KoaContextWithOIDC } from 'oidc-provider';
 import { CALLBACK_PATH } from './account/entrance.ts';
 import type { Origin, Via } from './audit/events.ts';
 import type { createCookieKeys } from './http/cookies.ts';
@@ -64,6 +64,7 @@ export async function createProtocol(services: Services, options: ProtocolOption
     replay.middleware,
     ...protocolMiddleware({
       grantSeen: rows.Grant.seen,
+      tokensIssued,
       backToApp: protocolPages.backToApp,
       originAllowed: clients.originAllowed,
       errorPage: protocolPages.pages.error,
@@ -118,6 +119,14 @@ export async function createProtocol(services: Services, options: ProtocolOption
     });
     core.on('error' as never, options.unforeseen as never);
     return core;
+  }
+
+  /** The tokens are good without it. */
+  async function tokensIssued({ oidc }: KoaContextWithOIDC, grant: string): Promise<void> {
+    const { Account: account, Grant: held } = oidc.entities;
+    const about = { account: account?.accountId, client: oidc.client?.clientId, session: held?.jti };
+    const event = { type: 'token.issued', ...about, by: endings.origin(), details: { grant } } as const;
+    await services.audit.note(event).catch((err) => log.warn({ err }, 'the issue of tokens was not recorded'));
   }
 
   function onRepeat(kind: 'race' | 'theft', { clientId, grantId }: { clientId: string; grantId: string }): void {

@@ -5,6 +5,7 @@ import path from 'node:path';
 import test, { describe } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { IntlMessageFormat } from 'intl-messageformat';
+import { EVENT_TYPES } from '../src/audit/events.ts';
 import { ERROR_STATUS } from '../src/errors.ts';
 import type { Locale } from '../src/http/i18n.ts';
 import { catalogues, i18n } from './support/views.ts';
@@ -129,11 +130,17 @@ function placeholders(message: string): string[] {
 }
 
 /** Keys are also put together while rendering: by an error's code, a scope, a notice, a mail's name. */
+const EVENT_WORDS = Object.fromEntries(EVENT_TYPES.map((type) => [type, true]));
+
 function isUsed(key: string, everything: string): boolean {
   const [family, name] = key.split('.') as [string, string];
   const quoted = new RegExp(`['"\`=]${name}['"\`]`).test(everything);
   if (everything.includes(`'${key}'`)) return true;
-  if (family === 'scope') return everything.includes('`scope.$');
+  // By what the account pages look up: a scope, an event of the record, and the reason that it gives.
+  if (['scope', 'event', 'event-reason'].includes(family)) return everything.includes(`\`${family}.$`);
+  // An event of the record by its type, or its reason, which stands in the code that records it.
+  if (family === 'event') return key.slice('event.'.length) in EVENT_WORDS;
+  if (family === 'event-reason') return quoted;
   if (family === 'mail')
     return key.endsWith('.subject') && templates.some(({ file }) => file === `mail/${name}.html.ejs`);
   if (family === 'notice') return quoted;

@@ -3,6 +3,7 @@ import type Router from '@koa/router';
 import type { Context } from 'koa';
 import { z } from 'zod';
 import type { Accounts, Origin } from '../accounts/accounts.ts';
+import type { AuditLog } from '../audit/log.ts';
 import { AppError, type FieldError } from '../errors.ts';
 import { readForm } from '../http/body.ts';
 import type { Csrf } from '../http/csrf.ts';
@@ -16,6 +17,7 @@ export interface AccountPagesDeps {
   entrance: Entrance;
   accounts: Accounts;
   sessions: Sessions;
+  audit: Pick<AuditLog, 'list'>;
   csrf: Csrf;
   i18n: I18n;
   renderer: Renderer;
@@ -61,7 +63,9 @@ export function mountAccountPages(router: Router, deps: AccountPagesDeps): void 
       nav: section,
       errors: [],
     };
-    const data = await views[section](who, String(ctx.state['locale']));
+    const before = typeof ctx.query['before'] === 'string' ? ctx.query['before'] : '';
+    const cursor = EVENT_ID.test(before) ? before : undefined;
+    const data = await views[section](who, String(ctx.state['locale']), cursor);
     renderer.page(ctx, `account/${section}`, {
       ...common,
       notice: NOTICES.has(notice ?? '') ? notice : null,
@@ -103,6 +107,7 @@ export function mountAccountPages(router: Router, deps: AccountPagesDeps): void 
   router.get('/account/sessions', page('sessions'));
   router.get('/account/apps', page('apps'));
   router.get('/account/security', page('security'));
+  router.get('/account/events', page('events'));
 
   router.get(CALLBACK_PATH, async (ctx) => {
     ctx.set('Cache-Control', 'no-store');
@@ -175,4 +180,6 @@ export function mountAccountPages(router: Router, deps: AccountPagesDeps): void 
   });
 }
 
+/** Events are paged by their ids. */
+const EVENT_ID = /^[\w-]{1,100}$/;
 const NOTICES = new Set(['profile-saved', 'password-changed', 'others-ended', 'session-ended', 'app-removed']);

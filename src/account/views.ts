@@ -1,17 +1,23 @@
 /** What each account page shows. */
+import type { AuditLog } from '../audit/log.ts';
 import type { I18n } from '../http/i18n.ts';
+import { describeDevice } from '../sessions/device.ts';
 import type { Sessions } from '../sessions/sessions.ts';
 import type { SignedIn } from './entrance.ts';
 
-export type AccountSection = 'overview' | 'sessions' | 'apps' | 'security';
+/** On one page. */
+const EVENTS = 30;
+
+export type AccountSection = 'overview' | 'sessions' | 'apps' | 'security' | 'events';
 
 export interface AccountViewsOptions {
   sessions: Sessions;
+  audit: Pick<AuditLog, 'list'>;
   i18n: I18n;
   passwordLength: { min: number };
 }
 
-export function createAccountViews({ sessions, i18n, passwordLength }: AccountViewsOptions) {
+export function createAccountViews({ sessions, audit, i18n, passwordLength }: AccountViewsOptions) {
   const common = ({ account }: SignedIn) => ({
     account: {
       id: account.id,
@@ -23,6 +29,11 @@ export function createAccountViews({ sessions, i18n, passwordLength }: AccountVi
     },
     passwordChangedAt: account.passwordChangedAt === null ? null : new Date(account.passwordChangedAt).toISOString(),
   });
+
+  function words(locale: string, key: string): string | null {
+    const found = i18n.t(locale as never, key);
+    return found === key ? null : found;
+  }
 
   return {
     async overview(who: SignedIn) {
@@ -72,8 +83,37 @@ export function createAccountViews({ sessions, i18n, passwordLength }: AccountVi
       };
     },
 
+    async events(who: SignedIn, locale: string, cursor?: string) {
+      const page = await audit.list({ account: who.account.id }, EVENTS, cursor);
+      const apps = new Map((await sessions.apps(who.account.id)).map((app) => [app.client_id, app.name]));
+      return {
+        ...common(who),
+        nav: 'security',
+        events: page.items.map((event) => {
+          const { at, type, outcome, ip, user_agent, client_id, details, via } = event;
+          const reason = `event-reason.${String(details['reason'])}`;
+          return {
+            at,
+            failed: outcome === 'failure',
+            title: words(locale, `event.${type}`) ?? type,
+            reason: words(locale, reason),
+            ip,
+            device: user_agent === null ? null : describeDevice(user_agent).name,
+            operator: via === 'cli' || via === 'admin',
+            app: client_id && (apps.get(client_id) ?? null),
+          };
+        }),
+        olderUrl: page.next === null ? null : `/account/events?before=${page.next}`,
+      };
+    },
+
     async security(who: SignedIn) {
-      return { ...common(who), action: '/account/security', minLength: passwordLength.min };
+      return {
+        ...common(who),
+        action: '/account/security',
+        eventsUrl: '/account/events',
+        minLength: passwordLength.min,
+      };
     },
   };
 }

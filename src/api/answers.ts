@@ -2,7 +2,9 @@
 import { z } from 'zod';
 import 'zod-openapi';
 import type { Account } from '../accounts/store.ts';
+import { type AuditEntry, EVENT_TYPES } from '../audit/events.ts';
 import { ERROR_STATUS, type ErrorCode } from '../errors.ts';
+import { describeDevice } from '../sessions/device.ts';
 
 const instant = z.iso.datetime().meta({ example: '2026-11-02T08:12:44.000Z' });
 const text = (description: string) => z.string().meta({ description });
@@ -67,11 +69,33 @@ export const AppAnswer = z
   })
   .meta({ id: 'App' });
 
+export const EventAnswer = z
+  .strictObject({
+    id: z.string(),
+    at: instant,
+    type: z.enum(EVENT_TYPES).meta({ description: 'What happened.' }),
+    outcome: z.enum(['success', 'failure']),
+    reason: z.string().nullable().meta({ description: 'Why, where there is more than one way.' }),
+    via: z.enum(['page', 'api', 'protocol', 'cli', 'admin', 'system']).meta({
+      description: 'The door: `cli` and `admin` are an operator, `system` is the service itself.',
+    }),
+    ip: z.string().nullable(),
+    device: z.strictObject({
+      name: text('In words, such as “Firefox on Linux”.'),
+      browser: z.string().nullable(),
+      os: z.string().nullable(),
+    }),
+    client_id: z.string().nullable(),
+    session_id: z.string().nullable().meta({ description: 'The `id` of an entry of the list of sessions.' }),
+  })
+  .meta({ id: 'Event' });
+
 const next = z
   .string()
   .nullable()
   .meta({ description: 'Send it as `cursor` for the next page; null on the last one.' });
 export const SessionList = z.strictObject({ items: z.array(SessionAnswer), next }).meta({ id: 'SessionList' });
+export const EventList = z.strictObject({ items: z.array(EventAnswer), next }).meta({ id: 'EventList' });
 export const AppList = z.strictObject({ items: z.array(AppAnswer), next }).meta({ id: 'AppList' });
 
 export const Problem = z
@@ -88,6 +112,13 @@ export const Problem = z
       .meta({ description: 'One entry for each fault of a member; the field is empty for the whole.' }),
   })
   .meta({ id: 'Problem', description: 'RFC 9457, as application/problem+json.' });
+
+/** An entry of the record as the person whom it is about sees it: without what only an operator needs. */
+export function eventAnswer(entry: AuditEntry): z.output<typeof EventAnswer> {
+  const { id, at, type, outcome, via, ip, user_agent, client_id, session_id, details } = entry;
+  const reason = typeof details['reason'] === 'string' ? details['reason'] : null;
+  return { id, at, type, outcome, reason, via, ip, device: describeDevice(user_agent), client_id, session_id };
+}
 
 export function accountAnswer(account: Account): z.output<typeof AccountAnswer> {
   const { name, given_name, family_name, preferred_username, picture, locale, zoneinfo } = account.profile;

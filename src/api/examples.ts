@@ -1,10 +1,11 @@
 /** Sample values of the API's description: of one person, so that they fit together. */
 import type { z } from 'zod';
 import { ERROR_STATUS, type ErrorCode } from '../errors.ts';
-import type { AccountAnswer, AppList, SessionList } from './answers.ts';
+import type { AccountAnswer, AppList, EventList, SessionList } from './answers.ts';
 
 interface Examples {
   account: z.output<typeof AccountAnswer>;
+  events: z.output<typeof EventList>;
   sessions: z.output<typeof SessionList>;
   apps: z.output<typeof AppList>;
 }
@@ -24,6 +25,23 @@ export const EXAMPLES: Examples = {
     created_at: '2026-10-01T07:30:00.000Z',
     updated_at: '2026-11-02T09:41:10.000Z',
     password_changed_at: '2026-10-01T07:30:00.000Z',
+  },
+  events: {
+    items: [
+      {
+        id: '019a3f2c7e51Yv2b7Rk4w1aYv2b7Rk4w1aYv2b7Rk4w1aYv2b7Rk4w1',
+        at: '2026-11-02T08:12:44.000Z',
+        type: 'sign_in.failed',
+        outcome: 'failure',
+        reason: 'wrong_password',
+        via: 'page',
+        ip: '192.0.2.7',
+        device: { name: 'Firefox on Linux', browser: 'Firefox', os: 'Linux' },
+        client_id: 'shop',
+        session_id: null,
+      },
+    ],
+    next: null,
   },
   sessions: {
     items: [

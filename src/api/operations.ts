@@ -1,7 +1,7 @@
 /** The account API's calls in one table: what each takes, answers and refuses. Feeds the description, mounts nothing. */
 import { z } from 'zod';
 import type { ErrorCode } from '../errors.ts';
-import { AccountAnswer, AppList, SessionList } from './answers.ts';
+import { AccountAnswer, AppList, EventList, SessionList } from './answers.ts';
 import type { AccountScope } from './caller.ts';
 import { EXAMPLES } from './examples.ts';
 import { ExceptQuery, PageQuery, PasswordChange, ProfileChange } from './fields.ts';
@@ -81,6 +81,19 @@ export const OPERATIONS: Operation[] = [
     },
     answer: { description: 'The password is changed.' },
     errors: ['weak_password'],
+  },
+  {
+    id: 'listEvents',
+    method: 'get',
+    path: '/api/v1/account/events',
+    tag: 'Account',
+    summary: 'What happened',
+    description:
+      'Security events of this account, newest first: sign-ins and failed ones, changes, sessions and how they ended.',
+    scope: 'account:read',
+    query: PageQuery,
+    answer: { description: 'A page of events.', schema: EventList, example: EXAMPLES.events },
+    errors: [],
   },
   {
     id: 'listSessions',

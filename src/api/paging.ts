@@ -48,7 +48,11 @@ function cursorOf(key: Key): string {
 function keyOf(cursor: string): Key {
   const key = parsed(cursor);
   if (Array.isArray(key) && key.every((member) => typeof member === 'string') && cursorOf(key) === cursor) return key;
-  throw new AppError('invalid_request', {
+  throw noCursor();
+}
+
+export function noCursor(): AppError {
+  return new AppError('invalid_request', {
     message: 'The cursor is not one that this list gave as `next`.',
     fields: [{ field: 'cursor', code: 'invalid_cursor' }],
   });

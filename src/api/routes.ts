@@ -5,23 +5,25 @@
 import type Router from '@koa/router';
 import type { Context } from 'koa';
 import type { Accounts, Origin } from '../accounts/accounts.ts';
+import type { AuditLog } from '../audit/log.ts';
 import { AppError } from '../errors.ts';
 import { readJson, readQuery } from '../http/body.ts';
 import type { ConnectedApp, SessionEntry, Sessions } from '../sessions/sessions.ts';
-import { accountAnswer } from './answers.ts';
+import { accountAnswer, eventAnswer } from './answers.ts';
 import type { Caller, WhoAsks } from './caller.ts';
 import { ExceptQuery, NoQuery, PageQuery, PasswordChange, ProfileChange } from './fields.ts';
-import { compareKeys, type Order, pageOf } from './paging.ts';
+import { compareKeys, noCursor, type Order, pageOf } from './paging.ts';
 
 export interface AccountApiDeps {
   caller: WhoAsks;
   accounts: Pick<Accounts, 'existing' | 'changeProfile' | 'changePassword'>;
   sessions: Pick<Sessions, 'list' | 'revoke' | 'revokeAll' | 'apps' | 'removeApp'>;
-  /** For the mail that tells of a change. */
+  audit: Pick<AuditLog, 'list'>;
+  /** For the record, and the mail that tells of a change. */
   originOf(ctx: Context): Origin;
 }
 
-export function mountAccountApi(router: Router, { caller, accounts, sessions, originOf }: AccountApiDeps): void {
+export function mountAccountApi(router: Router, { caller, accounts, sessions, audit, originOf }: AccountApiDeps): void {
   router.get('/api/v1/account', async (ctx) => {
     const { accountId } = await caller(ctx, 'account:read');
     readQuery(ctx, NoQuery);
@@ -43,6 +45,14 @@ export function mountAccountApi(router: Router, { caller, accounts, sessions, or
     const change = { current, next, origin: originOf(ctx), keep: await keptBy(who) };
     await accounts.changePassword(who.accountId, change).catch(notUnauthorized);
     ctx.status = 204;
+  });
+
+  router.get('/api/v1/account/events', async (ctx) => {
+    const { accountId } = await caller(ctx, 'account:read');
+    const { limit, cursor } = readQuery(ctx, PageQuery);
+    if (cursor !== undefined && !EVENT_ID.test(cursor)) throw noCursor();
+    const page = await audit.list({ account: accountId }, limit, cursor);
+    ctx.body = { items: page.items.map(eventAnswer), next: page.next };
   });
 
   router.get('/api/v1/account/sessions', async (ctx) => {
@@ -91,6 +101,9 @@ export function mountAccountApi(router: Router, { caller, accounts, sessions, or
     return own ? entries.map((entry) => ({ ...entry, current: entry.id === grantId })) : entries;
   }
 }
+
+/** Events are paged by their ids. */
+const EVENT_ID = /^[\w-]{1,100}$/;
 
 const BY_LAST_USE: Order<SessionEntry> = {
   keyOf: ({ current, last_seen_at, id }) => [current ? '1' : '0', last_seen_at, id],

@@ -8,11 +8,15 @@ import { createUnanswered, type UnansweredOptions } from './unanswered.ts';
 
 export interface ProtocolMiddlewareOptions {
   grantSeen(grantId: string): Promise<void>;
+  /** Somebody signed in to an application. Does not throw. */
+  tokensIssued(ctx: KoaContextWithOIDC, grant: string): Promise<void>;
   backToApp(ctx: KoaContextWithOIDC): void;
   originAllowed(origin: string): Promise<boolean>;
   errorPage: RefuserOptions['errorPage'];
   onBug: UnansweredOptions['onBug'];
 }
+
+const SIGN_INS = new Set(['authorization_code', 'urn:ietf:params:oauth:grant-type:device_code']);
 
 /** Public documents, which any page may read. */
 const OPEN = new Set([
@@ -24,7 +28,7 @@ const OPEN = new Set([
 export function protocolMiddleware(options: ProtocolMiddlewareOptions): Middleware[] {
   const refuse = createRefuser(options);
   const unanswered = createUnanswered({ refuse, onBug: options.onBug });
-  const layers = [noStore, preflight, unanswered, createInputCheck(refuse), unavailable, emptyAnswers, endings];
+  const layers = [noStore, preflight, unanswered, createInputCheck(refuse), unavailable, emptyAnswers, afterwards];
   return layers as unknown as Middleware[];
 
   /** The core answers any origin's preflight; here only those of registered clients learn anything. */
@@ -56,12 +60,17 @@ export function protocolMiddleware(options: ProtocolMiddlewareOptions): Middlewa
     }
   }
 
-  async function endings(ctx: KoaContextWithOIDC, next: () => Promise<void>) {
+  async function afterwards(ctx: KoaContextWithOIDC, next: () => Promise<void>) {
     await next();
     const { oidc } = ctx;
     if (!oidc) return;
-    const refreshed = oidc.route === 'token' && ctx.status === 200 ? oidc.entities.RefreshToken : undefined;
-    if (refreshed?.grantId) await options.grantSeen(refreshed.grantId);
+    if (oidc.route === 'token' && ctx.status === 200) {
+      const refreshed = oidc.entities.RefreshToken;
+      if (refreshed?.grantId) await options.grantSeen(refreshed.grantId);
+      // Refreshes and a client's own tokens are too many to be of use to who reads the record.
+      const grant = String(oidc.params?.['grant_type']);
+      if (SIGN_INS.has(grant)) await options.tokensIssued(ctx, grant);
+    }
     if (oidc.route === 'authorization' || oidc.route === 'resume') options.backToApp(ctx);
   }
 }

@@ -92,7 +92,39 @@ const apps = {
     },
   ],
 };
-const security = { ...area, nav: 'security', action: '/account/security', minLength: 12 };
+const security = {
+  ...area,
+  nav: 'security',
+  action: '/account/security',
+  eventsUrl: '/account/events',
+  minLength: 12,
+};
+const event = {
+  at: ago(90),
+  failed: false,
+  title: 'Signed in',
+  reason: null,
+  ip: '192.0.2.41',
+  device: 'Firefox on Linux',
+  operator: false,
+  app: null,
+};
+const events = {
+  ...area,
+  nav: 'security',
+  events: [
+    { ...event, title: 'Signed in to an application', app: 'Acme Notes' },
+    {
+      ...event,
+      failed: true,
+      title: 'Sign-in failed',
+      reason: 'Wrong password',
+      ip: '2001:db8:85a3:8d3:1319:8a2e:370:7348',
+    },
+    { ...event, title: 'Account disabled', ip: null, device: null, operator: true, at: ago(60 * 24 * 9) },
+  ],
+  olderUrl: '/account/events?before=x',
+};
 
 export const ACCOUNT: Sample[] = [
   { id: 'account', template: 'account/overview', data: overview },
@@ -114,6 +146,8 @@ export const ACCOUNT: Sample[] = [
   },
   { id: 'apps', template: 'account/apps', data: apps },
   { id: 'apps-none', template: 'account/apps', data: { ...apps, apps: [], notice: 'app-removed' } },
+  { id: 'events', template: 'account/events', data: events },
+  { id: 'events-none', template: 'account/events', data: { ...events, events: [], olderUrl: null } },
   { id: 'security', template: 'account/security', data: security },
   {
     id: 'security-faulty',
