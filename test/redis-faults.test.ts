@@ -89,6 +89,14 @@ async function until(app: TestApp, state: string, limitMs: number): Promise<numb
   return performance.now() - started;
 }
 
+/** Killed and started with its last snapshot, and connected to again. */
+async function restarted(app: TestApp, redis: TestRedis): Promise<void> {
+  await redis.restart();
+  // The loss itself is noticed with the next heartbeat.
+  await sleep(300);
+  await until(app, 'up', 5000);
+}
+
 /** A code that nobody has redeemed yet, as the form of its redemption. */
 async function pendingCode({ app, client }: Stage): Promise<Record<string, string>> {
   const request = authorizationRequest(app, client.client_id);
@@ -244,8 +252,7 @@ describe('Redis that forgets or goes back in time', () => {
     assert.equal(won.status, 200);
     assert.equal(await revoke(app, machine, revoked), 200);
     await app.services.sessions.revokeAll(ended.person.id);
-    await redis.restart();
-    await until(app, 'up', 5000);
+    await restarted(app, redis);
 
     assert.equal(await introspect(app, machine, kept), true, 'the snapshot was loaded');
     assert.equal(await introspect(app, machine, revoked), false);
@@ -270,8 +277,7 @@ describe('Redis that forgets or goes back in time', () => {
     assert.ok(codeOf(await visitor.open(resume)));
 
     await app.services.sessions.revokeAll(person.id);
-    await redis.restart();
-    await until(app, 'up', 5000);
+    await restarted(app, redis);
     visitor.cookies.clear();
     for (const [name, cookie] of cookies) visitor.cookies.set(name, cookie);
     const again = await visitor.open(resume);
