@@ -29,7 +29,7 @@ export const EXAMPLES: Examples = {
   events: {
     items: [
       {
-        id: '019a3f2c7e51Yv2b7Rk4w1aYv2b7Rk4w1aYv2b7Rk4w1aYv2b7Rk4w1',
+        id: '019a3f2c7e51002aYv2b7Rk4w1aQ',
         at: '2026-11-02T08:12:44.000Z',
         type: 'sign_in.failed',
         outcome: 'failure',
