@@ -136,8 +136,7 @@ function isUsed(key: string, everything: string): boolean {
   const [family, name] = key.split('.') as [string, string];
   const quoted = new RegExp(`['"\`=]${name}['"\`]`).test(everything);
   if (everything.includes(`'${key}'`)) return true;
-  // By what the account pages look up: a scope, an event of the record, and the reason that it gives.
-  if (['scope', 'event', 'event-reason'].includes(family)) return everything.includes(`\`${family}.$`);
+  if (family === 'scope') return everything.includes('`scope.$');
   // An event of the record by its type, or its reason, which stands in the code that records it.
   if (family === 'event') return key.slice('event.'.length) in EVENT_WORDS;
   if (family === 'event-reason') return quoted;
