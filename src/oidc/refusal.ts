@@ -25,6 +25,8 @@ export function createRefuser({ errorPage, originAllowed }: RefuserOptions): Ref
   return async (ctx, { status, error, description, headers = {} }) => {
     const out = { error, error_description: speakable(description) };
     ctx.status = status;
+    // An answer that was begun is not given.
+    ctx.remove('Location');
     // The same choice as the core's: its authorization endpoint is for browsers only.
     if (isAuthorization(ctx.path) || ctx.accepts('json', 'html') === 'html')
       errorPage(ctx, out, new Error(description));
