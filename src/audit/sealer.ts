@@ -27,6 +27,7 @@ export function createSealer({ db, store, macs, retentionMs, onCheckpoint, onErr
   let timer: NodeJS.Timeout | undefined;
   let working = Promise.resolve();
   let stopped = true;
+  let failing = false;
   let checkpointed: { seq: number; at: number } | undefined;
 
   /** @returns how many entries were sealed; 0 also when another sealer was faster. */
@@ -68,7 +69,14 @@ export function createSealer({ db, store, macs, retentionMs, onCheckpoint, onErr
   function run(): void {
     working = sealAll()
       .then(() => checkpoint())
-      .catch(onError)
+      .then(() => {
+        failing = false;
+      })
+      .catch((error) => {
+        // Said once, not twice a second for as long as the database is away.
+        if (!failing) onError(error);
+        failing = true;
+      })
       .finally(() => {
         if (stopped) return;
         timer = setTimeout(run, PAUSE_MS * (0.9 + Math.random() / 5));

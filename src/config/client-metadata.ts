@@ -51,6 +51,11 @@ export const clientMembers = {
   application_type: z.enum(['web', 'native']).default('web').describe('Decides which redirect addresses are allowed.'),
   redirect_uris: uris.optional().describe('Where people may be sent back to; compared character for character.'),
   post_logout_redirect_uris: uris.optional().describe('Where people may be sent to after a sign-out.'),
+  backchannel_logout_uri: webUri.optional().describe('Where the application is told of a sign-out.'),
+  backchannel_logout_session_required: z
+    .boolean()
+    .optional()
+    .describe('Whether ID tokens and logout notices shall name the session (sid).'),
   grant_types: z
     .array(z.enum(GRANTS))
     .min(1)
