@@ -31,6 +31,7 @@ import { mountRegistration } from './login/register-routes.ts';
 import { mountSignIn } from './login/routes.ts';
 import { mountWebFinger, WEBFINGER_PATH } from './oidc/webfinger.ts';
 import { mountHealth } from './ops/health.ts';
+import { createWriteProbe } from './ops/probe-store.ts';
 import { createProtocol } from './protocol.ts';
 import type { Services } from './services.ts';
 import { describeDevice } from './sessions/device.ts';
@@ -91,7 +92,7 @@ export async function createApp(services: Services, { draining }: { draining(): 
   });
   if (settings.docs) mountDocsPage(router, { renderer, document: api.document });
   mountWebFinger(router, issuer);
-  mountHealth(router, { database: services.db, volatile: services.artifacts.volatile, draining });
+  mountHealth(router, { database: createWriteProbe(services.db), volatile: services.artifacts.volatile, draining });
   if (services.mailbox) mountDevPages(router, { mailbox: services.mailbox, renderer, issuer });
   router.get('/', (ctx) => ctx.redirect('/account'));
 

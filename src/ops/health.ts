@@ -3,9 +3,10 @@
  * both with the state of each part. No part's words leave the process, only its state.
  */
 import type Router from '@koa/router';
+import type { WriteProbe } from './probe-store.ts';
 
 export interface HealthOptions {
-  database: { one(sql: string): Promise<unknown> };
+  database: WriteProbe;
   /** Redis, where it is configured. Without it the service works on, only slower. */
   volatile?: { state(): 'up' | 'degraded' } | undefined;
   draining(): boolean;
@@ -15,13 +16,6 @@ type State = 'up' | 'degraded' | 'down' | 'draining';
 const SERVING: readonly State[] = ['up', 'degraded'];
 
 export function mountHealth(router: Router, { database, volatile, draining }: HealthOptions): void {
-  async function databaseState(): Promise<State> {
-    return database.one('SELECT 1 AS up').then(
-      () => 'up' as const,
-      () => 'down' as const,
-    );
-  }
-
   router.get('/livez', (ctx) => {
     ctx.set('Cache-Control', 'no-store');
     ctx.body = { status: 'up' };
@@ -29,7 +23,7 @@ export function mountHealth(router: Router, { database, volatile, draining }: He
 
   router.get(['/readyz', '/healthz'], async (ctx) => {
     const parts: Record<string, State> = {
-      database: await databaseState(),
+      database: await database.state(),
       ...(volatile ? { redis: volatile.state() } : {}),
       process: draining() ? 'draining' : 'up',
     };
