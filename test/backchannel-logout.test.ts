@@ -6,7 +6,17 @@ import { after, before, describe, type TestContext, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createRemoteJWKSet, jwtVerify } from 'jose';
 import { startApp, type TestApp } from './support/app.ts';
-import { authorizationRequest, CALLBACK, codeOf, PASSWORD, type SignedIn, signedIn, token } from './support/flow.ts';
+import {
+  authorizationRequest,
+  CALLBACK,
+  codeOf,
+  PASSWORD,
+  type SignedIn,
+  signedIn,
+  signIn,
+  token,
+} from './support/flow.ts';
+import { type Issuer, startIssuer } from './support/issuer.ts';
 import { startPostgres, type TestPostgres } from './support/postgres.ts';
 import { createVisitor } from './support/visitor.ts';
 
@@ -286,4 +296,35 @@ describe('with PostgreSQL', () => {
   });
   after(() => postgres.stop());
   contract('PostgreSQL', async () => ({ LATCHKEY_DATABASE_URL: await postgres.database() }));
+});
+
+/** By "forgot password", because the account was made without one. */
+async function choosePassword(issuer: Issuer, email: string): Promise<void> {
+  const visitor = createVisitor(issuer.url);
+  const login = await visitor.open('/account');
+  const forgot = await visitor.open(login.url.replace('/login/', '/forgot/'));
+  const reset = await visitor.submit(forgot, { email }, '^/forgot/[^/]+$');
+  const code = /\b\d{6}\b/.exec((await issuer.mail(email)).text)?.[0] as string;
+  await visitor.submit(reset, { code, password: PASSWORD }, '^/reset/[^/]+$');
+}
+
+test('what the command line ends is told by the running instance within five seconds', async (t) => {
+  const stub = await receiver(t);
+  const issuer = await startIssuer(t);
+  const client = await issuer.createClient({
+    client_name: 'Listener',
+    redirect_uris: [CALLBACK],
+    backchannel_logout_uri: stub.url,
+  });
+  const email = 'ada@example.com';
+  await issuer.run('users', 'create', '--email', email, '--name', 'Ada', '--verified');
+  await choosePassword(issuer, email);
+  const visitor = createVisitor(issuer.url);
+  const request = authorizationRequest(issuer as never, client.client_id);
+  const page = await signIn(visitor, await visitor.open(request.url), { email, password: PASSWORD });
+  assert.ok(codeOf(page), page.html.slice(0, 500));
+  await issuer.run('sessions', 'revoke', email, '--all');
+  await stub.told(1);
+  const { items } = JSON.parse((await issuer.run('audit', 'list', '--type', 'session.ended', '--json')).stdout);
+  assert.deepEqual([items[0].via, items[0].details.reason], ['cli', 'revoked']);
 });
