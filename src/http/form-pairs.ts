@@ -41,10 +41,12 @@ export function uniqueFields(pairs: [name: string, value: string][]): Record<str
   return fields;
 }
 
+const ENCODED = /[%+]/;
+
 function decode(encoded: string, what: string, field = ''): string {
   let value: string | undefined;
   try {
-    value = decodeURIComponent(encoded.replaceAll('+', ' '));
+    value = ENCODED.test(encoded) ? decodeURIComponent(encoded.replaceAll('+', ' ')) : encoded;
   } catch {}
   if (value !== undefined && isText(value)) return value;
   throw new AppError('invalid_request', {

@@ -5,6 +5,7 @@
  */
 import { randomUUID } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
 import { clientAddress, createTrust, peerAddress } from './client-address.ts';
 import { type Refusal, refuse } from './refusal.ts';
 import { rememberRequest, requestContext } from './request-context.ts';
@@ -68,12 +69,24 @@ function hostsOf(issuer: URL): Set<string> {
 }
 
 function receive(req: IncomingMessage, res: ServerResponse, trusted: (address: string) => boolean): void {
-  const peer = peerAddress(req.socket.remoteAddress);
+  const peer = peerOf(req.socket);
   const id = randomUUID();
   const address = clientAddress(peer, req.headers['x-forwarded-for'] as string | undefined, trusted);
   const forwarded = Object.keys(req.headers).some((name) => PROXY_HEADER.test(name));
   rememberRequest(req, { id, address, peer, forwarded, startedAt: performance.now() });
   res.setHeader('X-Request-ID', id);
+}
+
+/** A connection keeps its peer. */
+const peers = new WeakMap<Socket, string>();
+
+function peerOf(socket: Socket): string {
+  let peer = peers.get(socket);
+  if (peer === undefined) {
+    peer = peerAddress(socket.remoteAddress);
+    peers.set(socket, peer);
+  }
+  return peer;
 }
 
 function tellTheTruth(req: IncomingMessage, issuer: URL): void {

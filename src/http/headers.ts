@@ -36,7 +36,7 @@ const PERMISSIONS = [
   .join(', ');
 
 export function securityHeaders({ https, hstsSubdomains }: HeaderOptions): Middleware {
-  const fixed = helmet({
+  const fixed = headersOf({
     contentSecurityPolicy: false,
     crossOriginOpenerPolicy: false,
     crossOriginResourcePolicy: false,
@@ -48,14 +48,21 @@ export function securityHeaders({ https, hstsSubdomains }: HeaderOptions): Middl
     ctx.state.nonce = randomBytes(16).toString('base64url');
     ctx.set(POLICY, pagePolicy(ctx.state.nonce));
     ctx.set('Permissions-Policy', PERMISSIONS);
-    await fixed(ctx, async () => {
-      try {
-        await next();
-      } finally {
-        if (!ctx.headerSent) applyFlags(ctx);
-      }
-    });
+    for (const [name, value] of fixed) ctx.res.setHeader(name, value);
+    try {
+      await next();
+    } finally {
+      if (!ctx.headerSent) applyFlags(ctx);
+    }
   };
+}
+
+/** What helmet sets is the same for every answer: it is asked once. */
+function headersOf(options: Parameters<typeof helmet>[0]): [name: string, value: string][] {
+  const headers: [string, string][] = [];
+  const res = { setHeader: (name: string, value: string) => headers.push([name, value]), removeHeader() {} };
+  helmet(options)({ req: {}, res } as never, async () => {});
+  return headers;
 }
 
 /** The same for a document that is never a page and may be kept and read by anybody. */

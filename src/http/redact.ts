@@ -23,16 +23,22 @@ export function redact(value: unknown, depth = 0): unknown {
   if (depth > MAX_DEPTH) return '[deep]';
   if (Array.isArray(value)) return value.map((item) => redact(item, depth + 1));
   if (!isPlain(value)) return value;
-  return Object.fromEntries(
-    Object.entries(value).map(([name, item]) => [
-      cleanText(name),
-      isSecretName(name) ? CENSORED : redact(item, depth + 1),
-    ]),
-  );
+  const clean: Record<string, unknown> = {};
+  for (const [name, item] of Object.entries(value)) {
+    const shown = cleanText(name);
+    // Assigned, this name would change the copy's prototype.
+    if (shown === '__proto__') continue;
+    clean[shown] = isSecretName(name) ? CENSORED : redact(item, depth + 1);
+  }
+  return clean;
 }
+
+/** Printable ASCII without spaces and `=`: nothing of what is masked or spelt out can be in it. */
+const HARMLESS = /^[!-<>-~]*$/;
 
 /** Secrets masked, control characters spelt out as `\u000a`. */
 export function cleanText(text: string): string {
+  if (HARMLESS.test(text)) return text;
   return text
     .replace(SECRET_TEXT, (_all, scheme, name) => `${scheme ? `${scheme} ` : name}${CENSORED}`)
     .replace(CONTROL, (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`);
@@ -54,6 +60,18 @@ export function describeError(error: unknown, depth = 0): Record<string, unknown
 
 /** Names come in snake, kebab and camel case, and as headers (`DPoP`). */
 function isSecretName(name: string): boolean {
+  const known = verdicts.get(name);
+  if (known !== undefined) return known;
+  const verdict = namesSecret(name);
+  if (verdicts.size < MOST_VERDICTS) verdicts.set(name, verdict);
+  return verdict;
+}
+
+/** The names in our own log calls are few; names from outside must not fill the memory. */
+const MOST_VERDICTS = 1000;
+const verdicts = new Map<string, boolean>();
+
+function namesSecret(name: string): boolean {
   const plain = name.replaceAll('-', '_').toLowerCase();
   const snake = name.replace(/([a-z0-9])([A-Z])/g, '$1_$2').toLowerCase();
   return !PUBLIC_NAME.test(snake) && (SECRET_NAME.test(plain) || SECRET_NAME.test(snake));

@@ -14,15 +14,16 @@ export interface RequestContext {
   startedAt: number;
 }
 
-const contexts = new WeakMap<IncomingMessage, RequestContext>();
+const CONTEXT = Symbol('request context');
+type Known = IncomingMessage & { [CONTEXT]?: RequestContext };
 
 export function rememberRequest(req: IncomingMessage, context: RequestContext): void {
-  contexts.set(req, context);
+  (req as Known)[CONTEXT] = context;
 }
 
 /** @throws Error for a request that did not come through the front: guards that rely on it must not guess. */
 export function requestContext(req: IncomingMessage): RequestContext {
-  const context = contexts.get(req);
+  const context = (req as Known)[CONTEXT];
   if (!context) throw new Error('this request did not come through createFront, so nothing is known about it');
   return context;
 }
