@@ -4,7 +4,7 @@
  */
 import Sqlite from 'better-sqlite3';
 import { type Database, drive, storageUnavailable, UniqueViolation } from './database.ts';
-import { run, type Statement, type Steps, type Unit, type Value } from './statement.ts';
+import type { Statement, Unit, Value } from './statement.ts';
 
 /** How long the event loop may stand still for another process's lock; longer waits happen outside of it. */
 const BUSY_TIMEOUT_MS = 20;
@@ -13,7 +13,8 @@ const PATIENCE_MS = 1500;
 const STATEMENT_CACHE = 500;
 
 interface Waiting {
-  unit: Unit<unknown>;
+  /** A statement alone needs no savepoint: SQLite undoes it by itself when it fails. */
+  unit: Unit<unknown> | Statement;
   since: number;
   resolve(value: unknown): void;
   reject(error: unknown): void;
@@ -27,6 +28,9 @@ export function openSqlite(filename: string): Database {
   const connection = new Sqlite(filename, { timeout: BUSY_TIMEOUT_MS });
   configure(connection);
   const statements = new Map<string, Sqlite.Statement>();
+  const [begin, commit, savepoint, release] = ['BEGIN IMMEDIATE', 'COMMIT', 'SAVEPOINT unit', 'RELEASE unit'].map(
+    (sql) => connection.prepare(sql),
+  ) as [Sqlite.Statement, Sqlite.Statement, Sqlite.Statement, Sqlite.Statement];
   let queue: Waiting[] = [];
   let scheduled = false;
   let closed = false;
@@ -74,14 +78,14 @@ export function openSqlite(filename: string): Database {
     const batch = queue;
     queue = [];
     try {
-      connection.exec('BEGIN IMMEDIATE');
+      begin.run();
     } catch (error) {
       postpone(batch, error);
       return;
     }
     try {
       const outcomes = runAll(batch);
-      connection.exec('COMMIT');
+      commit.run();
       for (const [index, waiting] of batch.entries()) settle(waiting, outcomes[index] as Outcome);
     } catch (error) {
       abandon();
@@ -122,11 +126,12 @@ export function openSqlite(filename: string): Database {
     if (queue.length > 0 && !scheduled) later(10 + Math.random() * 20);
   }
 
-  function runUnit(unit: Unit<unknown>): Outcome {
-    connection.exec('SAVEPOINT unit');
+  function runUnit(unit: Waiting['unit']): Outcome {
+    if (typeof unit !== 'function') return attempt(() => execute(unit));
+    savepoint.run();
     try {
       const value = drive(unit(), execute);
-      connection.exec('RELEASE unit');
+      release.run();
       return { ok: true, value };
     } catch (error) {
       if (connection.inTransaction) connection.exec('ROLLBACK TO unit; RELEASE unit');
@@ -134,7 +139,7 @@ export function openSqlite(filename: string): Database {
     }
   }
 
-  function write<Result>(unit: Unit<Result>): Promise<Result> {
+  function write<Result>(unit: Unit<Result> | Statement): Promise<Result> {
     if (closed) return Promise.reject(storageUnavailable(new Error('the database is closed')));
     return new Promise<Result>((resolve, reject) => {
       queue.push({ unit, since: performance.now(), resolve: resolve as (value: unknown) => void, reject });
@@ -146,7 +151,7 @@ export function openSqlite(filename: string): Database {
     dialect: 'sqlite',
     one: (sql, ...params) => read('one', sql, params),
     all: (sql, ...params) => read('all', sql, params),
-    run: (sql, ...params) => write(() => run(sql, ...params) as Steps<number>),
+    run: (sql, ...params) => write<number>({ sql, params, want: 'run' }),
     write,
     async close() {
       if (closed) return;
@@ -160,6 +165,14 @@ export function openSqlite(filename: string): Database {
       connection.close();
     },
   };
+}
+
+function attempt(work: () => unknown): Outcome {
+  try {
+    return { ok: true, value: work() };
+  } catch (error) {
+    return { ok: false, error };
+  }
 }
 
 function configure(connection: Sqlite.Database): void {
