@@ -33,6 +33,7 @@ type Change = { type: EventType; by: Origin; source: ClientSource; enabled: bool
 
 export function createClients({ db, audit, store, validate, resourceScopes }: ClientsOptions) {
   const cache = new LRUCache<string, { client: StoredClient | undefined }>({ max: 1000, ttl: STALE_MS });
+  const completed = new WeakMap<StoredClient, ClientMetadata>();
   let origins: { until: number; known: Set<string> } | undefined;
 
   function forget(clientId: string): void {
@@ -91,12 +92,17 @@ export function createClients({ db, audit, store, validate, resourceScopes }: Cl
   return {
     find,
 
-    /** What the protocol core reads: metadata of an enabled client. */
+    /** What the protocol core reads: metadata of an enabled client, the same object as long as it is cached. */
     async metadata(clientId: string): Promise<ClientMetadata | undefined> {
       const client = await find(clientId);
       if (!client?.enabled) return undefined;
-      const { metadata } = client;
-      return { scope: defaultScopes(metadata['first_party'] === true, resourceScopes), ...metadata };
+      let complete = completed.get(client);
+      if (!complete) {
+        const { metadata } = client;
+        complete = { scope: defaultScopes(metadata['first_party'] === true, resourceScopes), ...metadata };
+        completed.set(client, complete);
+      }
+      return complete;
     },
 
     /** Registers a client. The answer carries the secret, which is shown this once.
