@@ -23,9 +23,9 @@ const root = fileURLToPath(new URL('..', import.meta.url));
 const FLAGS = ['--max-semi-space-size=64'];
 const START_MS = 30_000;
 
-export async function startBare(): Promise<Server> {
+export async function startBare(flags: string[] = []): Promise<Server> {
   const port = await freePort();
-  const args = [...FLAGS, join(root, 'bench/bare.ts'), String(port)];
+  const args = [...FLAGS, ...flags, join(root, 'bench/bare.ts'), String(port)];
   return start({ name: 'bare', port, args, env: {}, ready: '/.well-known/openid-configuration' });
 }
 
