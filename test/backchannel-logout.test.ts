@@ -158,8 +158,10 @@ function contract(name: string, env: () => Promise<Record<string, string>>) {
       });
       await tells('signed_out', async ({ visitor, tokens }) => {
         const hint = { id_token_hint: tokens.id_token as string };
-        const page = await visitor.open(`/oauth2/logout?${new URLSearchParams(hint)}`);
-        await visitor.submit(page, { logout: 'yes' }, 'confirm$');
+        await visitor.open(`/oauth2/logout?${new URLSearchParams(hint)}`);
+      });
+      await tells('signed_out', async ({ visitor }) => {
+        await visitor.submit(await visitor.open('/oauth2/logout'), { logout: 'yes' }, 'confirm$');
       });
     });
 

@@ -124,13 +124,17 @@ test('P30: signing out by the protocol asks first without a hint, and goes only 
     post_logout_redirect_uri: 'http://127.0.0.1:9/bye',
     state: 's',
   });
-  const out = await here.visitor.submit(
-    await here.visitor.open(`/oauth2/logout?${params}`),
-    { logout: 'yes' },
-    'confirm$',
-  );
-  assert.equal(out.url, 'http://127.0.0.1:9/bye?state=s');
+  const stranger = await signedIn(app, { client });
+  const foreign = await stranger.visitor.open(`/oauth2/logout?${params}`);
+  assert.match(foreign.html, /name="logout"/, "a token of somebody else's session decides nothing");
+  const out = await here.visitor.open(`/oauth2/logout?${params}`);
+  assert.equal(out.url, 'http://127.0.0.1:9/bye?state=s', 'who shows a token of this session is not asked again');
   assert.deepEqual(await lives(app, here), DEAD);
+  assert.deepEqual(await lives(app, stranger), ALIVE);
+  assert.match((await here.visitor.open('/account')).url, /\/login\//);
+  const asks = await stranger.visitor.open('/oauth2/logout');
+  await stranger.visitor.submit(asks, { logout: 'yes' }, 'confirm$');
+  assert.deepEqual(await lives(app, stranger), DEAD);
 });
 
 test('changing the password ends every other session and tells the person', async (t) => {

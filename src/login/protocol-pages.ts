@@ -48,15 +48,11 @@ export function createProtocolPages({ renderer, i18n, development }: ProtocolPag
     },
 
     signOut(ctx) {
-      const account = ctx.oidc.session?.accountId;
-      const hint = ctx.oidc.entities.IdTokenHint as { payload?: { sub?: unknown } } | undefined;
       show(ctx, 'login/sign-out', {
         action: ctx.oidc.urlFor('end_session_confirm'),
         csrfFields: [{ name: 'xsrf', value: secretOf(ctx) }],
         client: viewOfClient(ctx.oidc.client),
         account: null,
-        // The application showed a token of this very person: it has asked already (RP-Initiated Logout 1.0 section 2).
-        automatic: account !== undefined && hint?.payload?.sub === account,
       });
     },
 

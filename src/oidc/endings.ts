@@ -52,7 +52,7 @@ export function createProtocolEndings({ session, grant, originOf, signOut, endGr
 type Oidc = KoaContextWithOIDC['oidc'];
 
 function signsOut(oidc: Oidc): boolean {
-  return oidc.route === 'end_session_confirm' && Boolean(oidc.params?.['logout']);
+  return oidc.route === 'end_session' || (oidc.route === 'end_session_confirm' && Boolean(oidc.params?.['logout']));
 }
 
 function reasonOf({ route, params }: Oidc): ProtocolReason {

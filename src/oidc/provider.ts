@@ -13,6 +13,7 @@ import { createInteractionPolicy } from './interactions.ts';
 import { type Lifetimes, ttlConfiguration } from './lifetimes.ts';
 import { leaveNoticesToOutbox } from './logout-notice.ts';
 import type { Resources } from './resources.ts';
+import { signOutAtOnce } from './sign-out.ts';
 import { orUnavailable } from './unavailable.ts';
 
 export const ROUTES = {
@@ -71,6 +72,10 @@ export function cookieNames(secure: boolean) {
     : { session: 'latchkey_session', interaction: 'latchkey_interaction', resume: 'latchkey_resume' };
 }
 
+function sessionCookie(secure: boolean) {
+  return { httpOnly: true, sameSite: 'lax', signed: true, secure, path: '/' } as const;
+}
+
 export function createProvider(options: ProviderOptions): Provider {
   const provider = new Provider(options.issuer, configuration(options));
   // The outer layer has deleted what a client sent and set the truth: scheme, host and one address.
@@ -82,7 +87,7 @@ export function createProvider(options: ProviderOptions): Provider {
 
 function configuration(options: ProviderOptions): Configuration {
   const { pages, secureCookies: secure } = options;
-  const cookie = { httpOnly: true, sameSite: 'lax', signed: true, secure, path: '/' } as const;
+  const cookie = sessionCookie(secure);
   const { path: _path, ...shortCookie } = cookie;
   return {
     adapter: options.adapter as never,
@@ -153,7 +158,9 @@ function features(options: ProviderOptions): NonNullable<Configuration['features
     },
     rpInitiatedLogout: {
       enabled: true,
-      logoutSource: async (ctx) => pages.signOut(ctx),
+      async logoutSource(ctx) {
+        if (!(await signOutAtOnce(ctx, sessionCookie(options.secureCookies)))) pages.signOut(ctx);
+      },
       postLogoutSuccessSource: async (ctx) => pages.signedOut(ctx),
     },
     userinfo: { enabled: true },
