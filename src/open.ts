@@ -1,6 +1,9 @@
 /** The features for a command of the command line: opened for one command, closed after it. */
 import { connect } from './db/connect.ts';
+import type { Database } from './db/database.ts';
 import { migrate, pendingMigrations, SchemaFault } from './db/migrate.ts';
+import { createSecrets } from './keyring/secrets.ts';
+import { createDataKeyStore } from './keyring/store.ts';
 import { migrationsDir } from './places.ts';
 import type { ServeOptions } from './serve.ts';
 import { databaseTarget, openServices, type Services } from './services.ts';
@@ -19,6 +22,7 @@ export async function openForCommand(options: ServeOptions): Promise<CommandServ
     }
   };
   let services: Services | undefined;
+  let rows: Database | undefined;
   const schema = { pending, migrate: () => migrate(target, migrationsDir) };
 
   /** Opened at the first use, so that `migrate` needs no table. */
@@ -32,15 +36,33 @@ export async function openForCommand(options: ServeOptions): Promise<CommandServ
     return services;
   }
 
-  const names = ['accounts', 'invitations', 'sessions', 'clients', 'mailer', 'outbox', 'deadLetters', 'audit'] as const;
+  /** Without the keyring: what is asked about may be that it does not open. */
+  async function secrets() {
+    rows ??= await connect(target);
+    return createSecrets({ store: createDataKeyStore(rows), secretKeys: options.settings.secretKeys });
+  }
+
+  const names = [
+    'accounts',
+    'invitations',
+    'sessions',
+    'clients',
+    'mailer',
+    'outbox',
+    'deadLetters',
+    'audit',
+    'keys',
+  ] as const;
   const lazy = Object.fromEntries(names.map((name) => [name, afterOpening(() => opened().then((all) => all[name]))]));
   return {
     ...(lazy as unknown as Pick<CommandServices, (typeof names)[number]>),
     ...schema,
+    secrets: afterOpening(secrets) as CommandServices['secrets'],
     issuer: options.settings.issuer.origin,
     development: options.settings.development,
     async close() {
       await services?.close();
+      await rows?.close();
     },
   };
 }

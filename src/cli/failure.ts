@@ -2,7 +2,7 @@
 import { STATUS_CODES } from 'node:http';
 import { DatabaseFault } from '../db/connect.ts';
 import { AppError, type ErrorCode, type FieldError } from '../errors.ts';
-import { KeyringFault } from '../keyring/keyring.ts';
+import { KeyringFault } from '../keyring/wrapping.ts';
 import { EXIT } from './exit-code.ts';
 
 /** The command line asks for something that can't be; the message says what to write instead. */

@@ -8,10 +8,12 @@ import { addClientCommands } from './clients.ts';
 import { EXIT, EXIT_CODES_HELP } from './exit-code.ts';
 import { type Failure, failureOf, Unavailable, usageFailure } from './failure.ts';
 import { addInstanceCommands } from './instance.ts';
+import { addKeyCommands } from './keys.ts';
 import { addMailCommands } from './mail.ts';
 import { addOutboxCommands } from './outbox.ts';
 import { json, safe, safeLines } from './printing.ts';
 import { createRunning } from './running.ts';
+import { addSecretCommands } from './secrets.ts';
 import type { ProgramOptions } from './services.ts';
 import { addSessionCommands } from './sessions.ts';
 import { addUserCommands } from './users.ts';
@@ -91,5 +93,7 @@ Example:
   addMailCommands(program, running);
   addOutboxCommands(program, running);
   addAuditCommands(program, running, ended);
+  addKeyCommands(program, running);
+  addSecretCommands(program, running);
   return program;
 }

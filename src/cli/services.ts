@@ -7,8 +7,10 @@ import type { Filter } from '../audit/store.ts';
 import type { FieldError } from '../errors.ts';
 import type { DeadLetters } from '../jobs/dead-letters.ts';
 import type { Outbox } from '../jobs/outbox.ts';
+import type { Secrets } from '../keyring/secrets.ts';
 import type { Mailer } from '../mail/mailer.ts';
 import type { Clients } from '../oidc/clients.ts';
+import type { Keys } from '../oidc/keys.ts';
 import type { Sessions } from '../sessions/sessions.ts';
 
 export interface Services {
@@ -23,6 +25,9 @@ export interface Services {
     /** A promise of the pages, because the features are opened at the first use. */
     entries(filter: Filter): AsyncGenerator<AuditEntry[]> | Promise<AsyncGenerator<AuditEntry[]>>;
   };
+  keys: Pick<Keys, 'list' | 'rotate'>;
+  /** Works also with a secret key that opens nothing. */
+  secrets: Secrets;
   /** An origin, without a slash at its end. */
   issuer: string;
   development: boolean;

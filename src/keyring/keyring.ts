@@ -3,8 +3,9 @@
  * re-wraps these few rows and breaks neither a pepper nor a stored value. Loaded once, then synchronous.
  */
 import { createHmac, createSecretKey, type KeyObject, randomBytes } from 'node:crypto';
-import { envelopeKey, keyId, open, seal } from './envelope.ts';
+import { keyId, open, seal } from './envelope.ts';
 import type { DataKeyStore } from './store.ts';
+import { createWrapping } from './wrapping.ts';
 
 const PURPOSES = ['payload', 'client', 'signing', 'code', 'pepper', 'cookie', 'csrf', 'outbox', 'audit'] as const;
 export type Purpose = (typeof PURPOSES)[number];
@@ -21,29 +22,20 @@ export interface Keyring {
   key(purpose: Purpose): Buffer;
 }
 
-/** None of the given key-encryption keys opens the stored data keys; the message is for the operator. */
-export class KeyringFault extends Error {}
-
+/** @throws KeyringFault */
 export async function createKeyring(options: { store: DataKeyStore; secretKeys: Buffer[] }): Promise<Keyring> {
-  const wrapping = options.secretKeys.map((key) => ({ id: keyId(key), key: createSecretKey(key) }));
-  const first = wrapping[0];
-  if (!first) throw new KeyringFault('no key-encryption key is configured (LATCHKEY_SECRET_KEY)');
-  const rows = await options.store.ensure(
-    PURPOSES.map((purpose) => ({
-      purpose,
-      wrapped: seal(first.key, first.id, randomBytes(32), `data_keys|${purpose}`),
-    })),
-  );
+  const { store, secretKeys } = options;
+  const { wrap, unwrap } = createWrapping(secretKeys);
+  // With a wrong secret key nothing is written: a row that it wrapped would lock the right one out.
+  const stored = await store.all();
+  for (const row of stored) unwrap(row);
+  const there = new Set(stored.map(({ purpose }) => purpose));
+  const lacking = PURPOSES.filter((purpose) => !there.has(purpose));
+  const rows = await store.ensure(lacking.map((purpose) => ({ purpose, wrapped: wrap(purpose, randomBytes(32)) })));
   const keys = new Map<string, { raw: Buffer; id: string; key: KeyObject }>();
-  for (const { purpose, wrapped } of rows) {
-    const wrapper = wrapping.find(({ id }) => id === envelopeKey(wrapped));
-    if (!wrapper) {
-      throw new KeyringFault(
-        `The stored keys were wrapped by the secret key with the id ${envelopeKey(wrapped)}, which is not among those of LATCHKEY_SECRET_KEY (${wrapping.map(({ id }) => id).join(', ')}). Add the old key behind the new one, separated by a comma.`,
-      );
-    }
-    const raw = open(wrapper.key, wrapped, `data_keys|${purpose}`);
-    keys.set(purpose, { raw, id: keyId(raw), key: createSecretKey(raw) });
+  for (const row of rows) {
+    const raw = unwrap(row);
+    keys.set(row.purpose, { raw, id: keyId(raw), key: createSecretKey(raw) });
   }
   const of = (purpose: Purpose) => keys.get(purpose) as { raw: Buffer; id: string; key: KeyObject };
   return {

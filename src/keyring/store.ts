@@ -8,12 +8,17 @@ export interface DataKeyRow {
 }
 
 export interface DataKeyStore {
+  all(): Promise<DataKeyRow[]>;
   /** Adds the rows whose purpose is new, and resolves with every row: the first process to come decides. */
   ensure(rows: DataKeyRow[]): Promise<DataKeyRow[]>;
+  /** Puts another wrapping in the place of exactly this one; nothing when somebody else was first. */
+  rewrap(row: DataKeyRow, wrapped: string): Promise<void>;
 }
 
 export function createDataKeyStore(db: Database): DataKeyStore {
   return {
+    all: () => db.all<DataKeyRow>('SELECT purpose, wrapped FROM data_keys ORDER BY purpose'),
+
     ensure: (rows) =>
       db.write(function* () {
         for (const { purpose, wrapped } of rows) {
@@ -26,5 +31,9 @@ export function createDataKeyStore(db: Database): DataKeyStore {
         }
         return yield* all<DataKeyRow>('SELECT purpose, wrapped FROM data_keys');
       }),
+
+    async rewrap({ purpose, wrapped: former }, wrapped) {
+      await db.run('UPDATE data_keys SET wrapped = ? WHERE purpose = ? AND wrapped = ?', wrapped, purpose, former);
+    },
   };
 }
