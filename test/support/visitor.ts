@@ -83,18 +83,25 @@ export function createVisitor(origin: string, headers: Record<string, string> = 
     return { url, status: response.status, html: await response.text(), headers: response.headers };
   }
 
-  /** Sends the page's form whose action fits, with these values, and follows. */
-  async function submit(page: Page, values: Record<string, string>, which: RegExp | string = /./): Promise<Page> {
+  /** The page's form whose action fits, with these values, as it would be sent. */
+  function fill(page: Page, values: Record<string, string>, which: RegExp | string): { action: string; body: string } {
     const form = formsOf(page).find(({ action }) => new RegExp(which).test(action));
     if (!form) throw new Error(`no form for ${which} on ${page.url}: ${page.html.slice(0, 2000)}`);
-    return open(new URL(form.action, page.url).href, {
+    const body = new URLSearchParams({ ...form.fields, ...values }).toString();
+    return { action: new URL(form.action, page.url).href, body };
+  }
+
+  /** Sends it and follows. */
+  async function submit(page: Page, values: Record<string, string>, which: RegExp | string = /./): Promise<Page> {
+    const { action, body } = fill(page, values, which);
+    return open(action, {
       method: 'POST',
       headers: { 'content-type': 'application/x-www-form-urlencoded' },
-      body: new URLSearchParams({ ...form.fields, ...values }).toString(),
+      body,
     });
   }
 
-  return { cookies, request, open, submit };
+  return { cookies, cookieFor: (url: string) => cookieHeader(new URL(url)), request, open, fill, submit };
 }
 
 export type Visitor = ReturnType<typeof createVisitor>;

@@ -1,0 +1,122 @@
+/** Many at once: idle connections, slow ones, and everybody signing in at the same moment. */
+import assert from 'node:assert/strict';
+import { connect, type Socket } from 'node:net';
+import type { TestContext } from 'node:test';
+import type { TestApp } from '../support/app.ts';
+import { authorizationRequest, CALLBACK, codeOf, PASSWORD, signIn } from '../support/flow.ts';
+import { inside } from '../support/inside.ts';
+import type { Issuer } from '../support/issuer.ts';
+import { createVisitor } from '../support/visitor.ts';
+import { startWatchedIssuer } from '../support/watched-issuer.ts';
+import { type Proof, pause, quantile } from './proof.ts';
+
+const MIB = 1024 * 1024;
+/** What everybody pays: the defaults of production. */
+const REAL_HASHES = { LATCHKEY_ARGON2_MEMORY_KIB: '19456', LATCHKEY_ARGON2_PASSES: '2' };
+
+const crowd: Proof<{ idle: number; slow: number; 'ms of a probe': number }> = {
+  fault: 'idle connections, slow headers and slow bodies',
+  promise: 'others are served, slow ones are gone within 15 s, memory comes back',
+  // The tests share their machine; the proofs should not.
+  few: { idle: 1000, slow: 100, 'ms of a probe': 500 },
+  full: { idle: 10_000, slow: 1500, 'ms of a probe': 100 },
+
+  async run(t, { idle, slow, 'ms of a probe': most }) {
+    const issuer = await startWatchedIssuer(t);
+    const before = await issuer.loop();
+    const quiet = await openMany(t, issuer, idle, '');
+    const slowHeaders = await openMany(t, issuer, slow, 'GET /livez HTTP/1.1\r\nHost: localhost\r\nX-Slow: ');
+    const body =
+      'POST /oauth2/token HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: 1000\r\n\r\n';
+    const slowBodies = await openMany(t, issuer, slow, body.replace('localhost', new URL(issuer.url).host));
+    const drip = setInterval(() => {
+      for (const socket of [...slowHeaders, ...slowBodies]) if (socket.writable) socket.write('x');
+    }, 2000);
+    t.after(() => clearInterval(drip));
+    const probes = await probe(issuer, 12_500);
+    const during = await issuer.loop();
+    const left = slowHeaders.filter((socket) => !socket.destroyed && socket.readyState === 'open').length;
+    assert.equal(left, 0, 'slow headers are cut after 10 s');
+    clearInterval(drip);
+    for (const socket of [...quiet, ...slowHeaders, ...slowBodies]) socket.destroy();
+    const p99 = quantile(probes, 0.99);
+    assert.ok(p99 <= most, `probe p99 ${p99} ms`);
+    const grown = (during.rss - before.rss) / MIB;
+    assert.ok(grown <= Math.max(60, (idle + 2 * slow) * 0.02), `${grown} MiB more`);
+    return `probe p99 ${p99.toFixed(1)} ms, event loop p99 ${during.p99.toFixed(1)} ms, +${Math.round(grown)} MiB`;
+  },
+};
+
+const flood: Proof<{ people: number; 'ms of delay': number }> = {
+  fault: 'parallel sign-ins',
+  promise: 'Argon2 is bounded, the surplus is told when to come again, the p99 delay of the event loop stays low',
+  few: { people: 200, 'ms of delay': 500 },
+  full: { people: 1000, 'ms of delay': 50 },
+
+  async run(t, { people, 'ms of delay': most }) {
+    const issuer = await startWatchedIssuer(t, { env: REAL_HASHES });
+    const app = issuer as unknown as TestApp;
+    const client = await inside(issuer, async ({ accounts, clients }) => {
+      await accounts.create({ email: 'ada@example.com', name: 'Ada', password: PASSWORD, verified: true });
+      const metadata = { client_name: 'App', first_party: true, redirect_uris: [CALLBACK] };
+      return (await clients.create({ source: 'cli', metadata })) as unknown as { client_id: string };
+    });
+    const pages = [];
+    for (let n = 0; n < people; n += 1) {
+      const visitor = createVisitor(issuer.url);
+      pages.push({ visitor, page: await visitor.open(authorizationRequest(app, client.client_id).url) });
+    }
+    const before = await issuer.loop();
+    let over = false;
+    const probing = probe(issuer, 60_000, () => over);
+    const person = { email: 'ada@example.com', password: PASSWORD };
+    const answers = await Promise.all(pages.map(({ visitor, page }) => signIn(visitor, page, person)));
+    over = true;
+    const probes = await probing;
+    const during = await issuer.loop();
+    const done = answers.filter((page) => codeOf(page) !== null).length;
+    const refused = answers.filter(({ status }) => status === 503);
+    assert.equal(done + refused.length, people, answers.map(({ status }) => status).join(' '));
+    assert.ok(done > 0);
+    for (const { headers } of refused) assert.ok(Number(headers.get('retry-after')) >= 1);
+    assert.ok(during.p99 <= most, `event loop p99 ${during.p99} ms`);
+    const grown = (during.rss - before.rss) / MIB;
+    return `${done} signed in, ${refused.length} told to come again; event loop p99 ${during.p99.toFixed(1)} ms, max ${during.max.toFixed(0)} ms; probe p99 ${quantile(probes, 0.99).toFixed(0)} ms; +${Math.round(grown)} MiB`;
+  },
+};
+
+async function openMany(t: TestContext, issuer: Issuer, count: number, text: string): Promise<Socket[]> {
+  const sockets: Socket[] = [];
+  t.after(() => {
+    for (const socket of sockets) socket.destroy();
+  });
+  const port = Number(new URL(issuer.url).port);
+  while (sockets.length < count) {
+    const batch = Array.from({ length: Math.min(200, count - sockets.length) }, () => connect(port, 'localhost'));
+    sockets.push(...batch);
+    await Promise.all(
+      batch.map((socket) => {
+        socket.on('error', () => {});
+        socket.resume();
+        return new Promise<void>((resolve, reject) => socket.once('connect', resolve).once('error', reject));
+      }),
+    );
+    if (text !== '') for (const socket of batch) socket.write(text);
+  }
+  return sockets;
+}
+
+/** Asks for discovery as others do. @returns milliseconds of each. */
+async function probe(issuer: Issuer, forMs: number, over = () => false): Promise<number[]> {
+  const took: number[] = [];
+  for (const end = performance.now() + forMs; performance.now() < end && !over(); await pause(20)) {
+    const started = performance.now();
+    const answer = await fetch(`${issuer.url}/.well-known/openid-configuration`);
+    await answer.arrayBuffer();
+    assert.equal(answer.status, 200);
+    took.push(performance.now() - started);
+  }
+  return took;
+}
+
+export const proofs = [crowd, flood];

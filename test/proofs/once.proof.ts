@@ -1,0 +1,270 @@
+/** What is good for one use, used a hundred times at once, at two processes. */
+import assert from 'node:assert/strict';
+import { randomBytes } from 'node:crypto';
+import type { TestContext } from 'node:test';
+import * as jose from 'jose';
+import type { TestApp } from '../support/app.ts';
+import { authorizationRequest, CALLBACK, codeOf, PASSWORD, signIn, token } from '../support/flow.ts';
+import { inside } from '../support/inside.ts';
+import { type Issuer, startIssuer } from '../support/issuer.ts';
+import { startPostgres } from '../support/postgres.ts';
+import { createVisitor, type Page } from '../support/visitor.ts';
+import type { Proof } from './proof.ts';
+
+type Client = { client_id: string; client_secret: string };
+const person = { email: 'ada@example.com', name: 'Ada', password: PASSWORD };
+const DEVICE = 'urn:ietf:params:oauth:grant-type:device_code';
+const sixDigits = (text: string) => (/\b\d{6}\b/.exec(text) as RegExpExecArray)[0];
+
+interface Size extends Record<string, number> {
+  rounds: number;
+  parallel: number;
+}
+
+/** Sends the n-th of many to one of the processes: with workers they share an address, else each has its own. */
+type Where = (n: number) => string;
+
+async function race(parallel: number, one: (n: number) => Promise<boolean>): Promise<void> {
+  const won = await Promise.all(Array.from({ length: parallel }, (_each, n) => one(n)));
+  assert.equal(won.filter(Boolean).length, 1);
+}
+
+async function allRaces(issuer: Issuer, where: Where, { rounds, parallel }: Size): Promise<string> {
+  const app = issuer as unknown as TestApp;
+  const { publicKey, privateKey } = await jose.generateKeyPair('ES256', { extractable: true });
+  const jwk = await jose.exportJWK(publicKey);
+  const made = await inside(issuer, async ({ accounts, clients }) => {
+    await accounts.create({ ...person, verified: true });
+    const create = async (metadata: object) =>
+      (await clients.create({
+        source: 'cli',
+        metadata: { client_name: 'App', first_party: true, ...metadata },
+      })) as unknown as Client;
+    const keyed = {
+      token_endpoint_auth_method: 'private_key_jwt',
+      jwks: { keys: [{ ...jwk, alg: 'ES256', kid: 'k' }] },
+    };
+    return {
+      web: await create({ redirect_uris: [CALLBACK] }),
+      machine: await create({ ...keyed, grant_types: ['client_credentials'], response_types: [], redirect_uris: [] }),
+      device: await create({
+        ...{ application_type: 'native', token_endpoint_auth_method: 'none', grant_types: [DEVICE, 'refresh_token'] },
+        ...{ response_types: [], redirect_uris: [] },
+      }),
+    };
+  });
+  const basic = `Basic ${Buffer.from(`${made.web.client_id}:${made.web.client_secret}`).toString('base64')}`;
+  const headers = { authorization: basic };
+  const at = (n: number) => ({ url: where(n) }) as unknown as TestApp;
+
+  const races: Record<string, () => Promise<void>> = {
+    async 'authorization code'() {
+      const { code, verifier } = await freshCode(app, made.web);
+      const params = { grant_type: 'authorization_code', code, redirect_uri: CALLBACK, code_verifier: verifier };
+      await race(parallel, async (n) => (await token(at(n), made.web, params)).status === 200);
+    },
+
+    async 'PAR request_uri'() {
+      const visitor = createVisitor(issuer.url);
+      await signIn(visitor, await visitor.open(authorizationRequest(app, made.web.client_id).url), person);
+      const body = new URL(authorizationRequest(app, made.web.client_id).url).searchParams;
+      const pushed = await fetch(`${issuer.url}/oauth2/par`, { method: 'POST', headers, body });
+      const { request_uri: uri } = (await pushed.json()) as { request_uri: string };
+      const query = new URLSearchParams({ client_id: made.web.client_id, request_uri: uri });
+      const cookie = [...visitor.cookies].map(([key, { value }]) => `${key.split(' ')[0]}=${value}`).join('; ');
+      await race(parallel, async (n) => {
+        const answer = await fetch(`${where(n)}/oauth2/authorize?${query}`, {
+          headers: { cookie },
+          redirect: 'manual',
+        });
+        await answer.arrayBuffer();
+        return /[?&]code=/.test(answer.headers.get('location') ?? '');
+      });
+    },
+
+    async 'DPoP proof'() {
+      const { code, verifier } = await freshCode(app, made.web);
+      const first = await sign({ htm: 'POST', htu: `${issuer.url}/oauth2/token` });
+      const params = { grant_type: 'authorization_code', code, redirect_uri: CALLBACK, code_verifier: verifier };
+      const { body } = await token(app, made.web, params, { dpop: first });
+      const dpop = await sign({
+        htm: 'GET',
+        htu: `${issuer.url}/oauth2/userinfo`,
+        ath: await hashOf(body.access_token),
+      });
+      await race(parallel, async (n) => {
+        const bound = { authorization: `DPoP ${body.access_token}`, dpop };
+        return (await fetch(`${where(n)}/oauth2/userinfo`, { headers: bound })).status === 200;
+      });
+    },
+
+    async 'client assertion'() {
+      const assertion = await new jose.SignJWT({ jti: randomBytes(12).toString('hex') })
+        .setProtectedHeader({ alg: 'ES256', kid: 'k' })
+        .setIssuer(made.machine.client_id)
+        .setSubject(made.machine.client_id)
+        .setAudience(issuer.url)
+        .setIssuedAt()
+        .setExpirationTime('1m')
+        .sign(privateKey);
+      const type = 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer';
+      const params = { grant_type: 'client_credentials', client_assertion_type: type, client_assertion: assertion };
+      const bare = { client_id: made.machine.client_id };
+      await race(parallel, async (n) => (await token(at(n), bare, params)).status === 200);
+    },
+
+    async 'device code'() {
+      const body = new URLSearchParams({ client_id: made.device.client_id, scope: 'openid' });
+      const begun = await fetch(`${issuer.url}/oauth2/device_authorization`, { method: 'POST', body });
+      const grant = (await begun.json()) as { device_code: string; user_code: string };
+      const visitor = createVisitor(issuer.url);
+      const confirm = await visitor.submit(await visitor.open('/device'), { user_code: grant.user_code });
+      await signIn(visitor, await visitor.submit(confirm, { confirm: 'yes' }), person);
+      const params = { grant_type: DEVICE, device_code: grant.device_code };
+      const bare = { client_id: made.device.client_id };
+      await race(parallel, async (n) => (await token(at(n), bare, params)).status === 200);
+    },
+
+    async 'e-mail code'() {
+      const email = `new-${randomBytes(4).toString('hex')}@example.com`;
+      const visitor = createVisitor(issuer.url);
+      const form = await visitor.open(authorizationRequest(app, made.web.client_id, { prompt: 'create' }).url);
+      const page = await visitor.submit(form, { name: 'New', email, password: PASSWORD }, '^/register/');
+      const code = sixDigits((await issuer.mail(email)).text);
+      await raceForm(visitor, page, { code }, '/verify/[^/]+$', (answer) => answer.status === 303);
+    },
+
+    async 'reset code'() {
+      const visitor = createVisitor(issuer.url);
+      const login = await visitor.open(authorizationRequest(app, made.web.client_id).url);
+      const forgot = await visitor.open(login.url.replace('/login/', '/forgot/'));
+      const known = (await mails(issuer)).length;
+      const page = await visitor.submit(forgot, { email: person.email }, '^/forgot/');
+      const code = await newestCode(issuer, known);
+      await raceForm(visitor, page, { code, password: PASSWORD }, '/reset/[^/]+$', (answer) => answer.status === 303);
+    },
+  };
+
+  for (let round = 0; round < rounds; round += 1) {
+    for (const [name, run] of Object.entries(races)) {
+      await run().catch((error: Error) => {
+        error.message = `${name}: ${error.message}`;
+        throw error;
+      });
+    }
+  }
+  return `one success each of ${parallel} for ${Object.keys(races).join(', ')}`;
+
+  async function sign(claims: Record<string, string>): Promise<string> {
+    return new jose.SignJWT({ ...claims, jti: randomBytes(12).toString('hex') })
+      .setProtectedHeader({ alg: 'ES256', typ: 'dpop+jwt', jwk })
+      .setIssuedAt()
+      .sign(privateKey);
+  }
+
+  async function raceForm(
+    visitor: ReturnType<typeof createVisitor>,
+    page: Page,
+    values: Record<string, string>,
+    which: string,
+    success: (answer: Response) => boolean,
+  ): Promise<void> {
+    const { action, body } = visitor.fill(page, values, which);
+    const cookie = visitor.cookieFor(action);
+    await race(parallel, async (n) => {
+      const answer = await fetch(where(n) + new URL(action).pathname, {
+        method: 'POST',
+        redirect: 'manual',
+        headers: { cookie, 'content-type': 'application/x-www-form-urlencoded' },
+        body,
+      });
+      await answer.arrayBuffer();
+      return success(answer);
+    });
+  }
+}
+
+async function hashOf(accessToken: string): Promise<string> {
+  const digest = await crypto.subtle.digest('SHA-256', new TextEncoder().encode(accessToken));
+  return Buffer.from(digest).toString('base64url');
+}
+
+async function freshCode(app: TestApp, client: Client): Promise<{ code: string; verifier: string }> {
+  const visitor = createVisitor(app.url);
+  const request = authorizationRequest(app, client.client_id);
+  const code = codeOf(await signIn(visitor, await visitor.open(request.url), person)) as string;
+  return { code, verifier: request.verifier };
+}
+
+async function mails(issuer: Issuer): Promise<{ to: string; text: string }[]> {
+  return (await fetch(`${issuer.url}/dev/mail.json`)).json() as Promise<{ to: string; text: string }[]>;
+}
+
+async function newestCode(issuer: Issuer, known: number): Promise<string> {
+  for (let waited = 0; waited < 5000; waited += 50) {
+    const found = (await mails(issuer))
+      .slice(known)
+      .findLast(({ to, text }) => to === person.email && /\b\d{6}\b/.test(text));
+    if (found) return sixDigits(found.text);
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+  throw new Error('no code came');
+}
+
+const workers: Proof<Size> = {
+  fault: 'one-time values raced at two workers, SQLite',
+  promise: 'each succeeds once',
+  few: { rounds: 1, parallel: 100 },
+  full: { rounds: 20, parallel: 100 },
+  async run(t, size) {
+    const issuer = await startIssuer(t, { env: { LATCHKEY_WORKERS: '2' } });
+    return allRaces(issuer, () => issuer.url, size);
+  },
+};
+
+const instances: Proof<Size> = {
+  fault: 'one-time values raced at two instances, PostgreSQL',
+  promise: 'each succeeds once',
+  few: { rounds: 1, parallel: 100 },
+  full: { rounds: 20, parallel: 100 },
+  async run(t, size) {
+    const [one, two] = await twoInstances(t);
+    return allRaces(one, (n) => (n % 2 === 0 ? one.url : two), size);
+  },
+};
+
+/** The second one answers at its own port to the name of the first. */
+async function twoInstances(t: TestContext): Promise<[Issuer, string]> {
+  const postgres = await startPostgres();
+  t.after(() => postgres.stop());
+  const env = {
+    LATCHKEY_DATABASE_URL: await postgres.database(),
+    LATCHKEY_SECRET_KEY: randomBytes(32).toString('base64'),
+  };
+  const one = await startIssuer(t, { env });
+  const two = await startIssuer(t, { env: { ...env, LATCHKEY_ISSUER: one.url } });
+  const proxy = await hostRewriter(t, Number(two.env['LATCHKEY_PORT']), new URL(one.url).host);
+  return [one, proxy];
+}
+
+/** A proxy that sends the host which the service answers to, as one in front of several instances does. */
+async function hostRewriter(t: TestContext, port: number, host: string): Promise<string> {
+  const { createServer, request } = await import('node:http');
+  const server = createServer((incoming, outgoing) => {
+    const { method, url, headers } = incoming;
+    const passed = request({ host: '127.0.0.1', port, method, path: url, headers: { ...headers, host } }, (answer) => {
+      outgoing.writeHead(answer.statusCode ?? 502, answer.headers);
+      answer.pipe(outgoing);
+    });
+    passed.on('error', () => outgoing.destroy());
+    incoming.pipe(passed);
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  t.after(() => {
+    server.close();
+    server.closeAllConnections();
+  });
+  return `http://127.0.0.1:${(server.address() as { port: number }).port}`;
+}
+
+export const proofs = [workers, instances];
