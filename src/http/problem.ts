@@ -48,7 +48,8 @@ export function unmatchedRoute(ctx: Context): AppError | undefined {
 /** An error that is not ours is a bug: nothing of it leaves the process but the id under which it is logged. */
 export function known(thrown: unknown, ctx: Context, log: Pick<Log, 'error'>): AppError {
   // What ran through the protocol core comes back as its error, with ours as the cause.
-  const error = thrown instanceof Error && thrown.cause instanceof AppError ? thrown.cause : thrown;
+  const inner = thrown instanceof Error && !(thrown instanceof AppError) ? thrown.cause : undefined;
+  const error = inner instanceof AppError ? inner : thrown;
   if (error instanceof AppError && error.status < 500) return error;
   log.error({ err: error, request_id: requestContext(ctx.req).id, method: ctx.method }, 'a request failed');
   if (error instanceof AppError) return error;
