@@ -37,7 +37,7 @@ import { createConsentStore } from './oidc/consent-store.ts';
 import { createConsents } from './oidc/consents.ts';
 import { keyRules } from './oidc/key-states.ts';
 import { createKeyStore } from './oidc/key-store.ts';
-import { createKeys } from './oidc/keys.ts';
+import { createKeys, rotationEvent } from './oidc/keys.ts';
 import { ACCOUNT_CLIENT_ID } from './oidc/provider.ts';
 import { createResources } from './oidc/resources.ts';
 import { clientValidator } from './oidc/validate.ts';
@@ -108,7 +108,10 @@ export async function openServices({ settings, file, log }: ServicesOptions) {
   const keys = createKeys({
     store: createKeyStore({ db, keyring }),
     rules: keyRules(settings.keyRotation, settings.ttl, file.resources),
-    onRotated: (facts) => log.info(facts, 'the signing keys were rotated'),
+    async onRotated(facts) {
+      log.info(facts, 'the signing keys were rotated');
+      await audit.note(rotationEvent(facts));
+    },
     onError: (error) => log.warn({ err: error }, 'the signing keys could not be looked at; trying again each second'),
   });
   const validate = clientValidator({ issuer, resources, keys: keys.current });

@@ -96,7 +96,7 @@ test('by schedule: a minute after the start the next keys are there, after 90 da
   const app = await startApp(t, { onLog: (line) => lines.push(line) });
   const first = await kids(app.url);
   assert.equal(first.length, 3);
-  const { tokens } = await signedIn(app);
+  const { tokens, client } = await signedIn(app);
   const verify = createVerifier(app.url);
   const before = await verify(tokens.id_token as string);
 
@@ -111,11 +111,13 @@ test('by schedule: a minute after the start the next keys are there, after 90 da
   const later = await signedIn(app);
   assert.notEqual(await verify(later.tokens.id_token as string), before);
   assert.equal(lines.filter((line) => /"cause":"schedule"/.test(line)).length, 3);
+  const record = await app.services.audit.list({ type: 'key.rotated' } as never, 10);
+  assert.equal(JSON.stringify(record).match(/"cause":"schedule"/g)?.length, 3);
 
   t.mock.timers.setTime(Date.now() + 3 * 60 * MINUTE);
   await eventually(async () => !(await kids(app.url)).includes(before), 5000, 'the old keys leave the key set');
-  const person = { client_id: later.client.client_id, id_token_hint: tokens.id_token as string };
-  const page = await later.visitor.open(`${app.url}/oauth2/logout?${new URLSearchParams(person)}`);
+  const hinted = { client_id: client.client_id, id_token_hint: tokens.id_token as string };
+  const page = await later.visitor.open(`${app.url}/oauth2/logout?${new URLSearchParams(hinted)}`);
   assert.equal(page.status, 200, 'an ID token of a key that has left is still a hint');
 
   t.mock.timers.setTime(Date.now() + 100 * DAY);

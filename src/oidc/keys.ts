@@ -1,6 +1,7 @@
 /** The keys that sign tokens: made at the first start, rotated by schedule and by command, followed by every instance
  * that issues. What happens when is in key-states.ts. */
 import type { JWK } from 'oidc-provider';
+import { type NewEvent, OPERATOR, SYSTEM } from '../audit/events.ts';
 import { AppError } from '../errors.ts';
 import {
   due,
@@ -47,7 +48,8 @@ export interface KeyEntry extends KeyFacts {
 export interface KeysOptions {
   store: KeyStore;
   rules: KeyRules;
-  onRotated(facts: Rotated): void;
+  /** Awaited, so that a command ends after it. */
+  onRotated(facts: Rotated): Promise<void>;
   /** The keys could not be looked at; the next look tries again. Told once for a row of failures. */
   onError(error: unknown): void;
 }
@@ -88,7 +90,7 @@ export function createKeys({ store, rules, onRotated, onError }: KeysOptions) {
       if (task.what === 'make') await store.add(await newKey(task.alg), 'next');
       else if (task.what === 'destroy') await store.destroy(task.kid);
       else if (await store.activate(task)) {
-        onRotated({ alg: task.alg, kid: task.next, retired: task.active, dropped: [], cause: 'schedule' });
+        await onRotated({ alg: task.alg, kid: task.next, retired: task.active, dropped: [], cause: 'schedule' });
       }
     }
   }
@@ -145,7 +147,7 @@ export function createKeys({ store, rules, onRotated, onError }: KeysOptions) {
       const algs = alg ? [alg] : SIGNING_ALGS;
       try {
         const done = await (now ? replace(algs) : advance(algs));
-        for (const facts of done) onRotated(facts);
+        for (const facts of done) await onRotated(facts);
         return done;
       } finally {
         await lookNow();
@@ -198,6 +200,11 @@ export function createKeys({ store, rules, onRotated, onError }: KeysOptions) {
 }
 
 export type Keys = ReturnType<typeof createKeys>;
+
+/** For the record. */
+export function rotationEvent({ cause, ...key }: Rotated): NewEvent {
+  return { type: 'key.rotated', by: cause === 'schedule' ? SYSTEM : OPERATOR, details: { cause, ...key } };
+}
 
 function jwkOf({ kid, alg }: KeyFacts, jwk: JWK): JWK {
   return { ...jwk, kid, alg, use: 'sig' } as JWK;
