@@ -1,0 +1,237 @@
+/** The n-th statement of a flow fails, once or from then on: no success is told of what is half done. */
+import assert from 'node:assert/strict';
+import type { TestContext } from 'node:test';
+import { type Database, storageUnavailable } from '../../src/db/database.ts';
+import type { Statement, Steps, Unit, Value } from '../../src/db/statement.ts';
+import { startApp, type TestApp } from '../support/app.ts';
+import {
+  authorizationRequest,
+  CALLBACK,
+  codeOf,
+  PASSWORD,
+  signedIn,
+  signIn,
+  somebody,
+  token,
+} from '../support/flow.ts';
+import { createVisitor } from '../support/visitor.ts';
+import type { Proof } from './proof.ts';
+
+interface Fault {
+  /** Counts down at each statement; at zero it fails. Infinity: none does. */
+  left: number;
+  persistent: boolean;
+  hits: number;
+}
+
+/** Breaks the database of a running application in place: every store holds the same object. */
+function breakable(db: Database): Fault {
+  const fault: Fault = { left: Number.POSITIVE_INFINITY, persistent: false, hits: 0 };
+  const { one, all, write } = db;
+  const strike = () => {
+    fault.left -= 1;
+    if (fault.left > 0 || (fault.left < 0 && !fault.persistent)) return;
+    fault.hits += 1;
+    throw storageUnavailable(new Error('a statement that was made to fail'));
+  };
+  function* struck<Result>(unit: Unit<Result>): Steps<Result> {
+    const steps = unit();
+    let step = steps.next();
+    while (!step.done) {
+      let answer: unknown;
+      try {
+        strike();
+        answer = yield step.value as Statement;
+      } catch (error) {
+        step = steps.throw(error);
+        continue;
+      }
+      step = steps.next(answer);
+    }
+    return step.value;
+  }
+  const broken: Pick<Database, 'one' | 'all' | 'run' | 'write'> = {
+    async one<Row>(sql: string, ...params: Value[]) {
+      strike();
+      return one<Row>(sql, ...params);
+    },
+    async all<Row>(sql: string, ...params: Value[]) {
+      strike();
+      return all<Row>(sql, ...params);
+    },
+    async run(sql, ...params) {
+      return broken.write(function* () {
+        return (yield { sql, params, want: 'run' }) as number;
+      });
+    },
+    write: (unit) => write(() => struck(unit)),
+  };
+  Object.assign(db, broken);
+  return fault;
+}
+
+interface Flow {
+  /** Prepares, without faults. @returns the step that a fault hits, true when it was told to have succeeded, */
+  begin(app: TestApp): Promise<{ attempt(): Promise<boolean>; check(told: boolean): Promise<void> }>;
+}
+
+const api = (app: TestApp, access: string, method: string, path: string, body?: object) =>
+  fetch(app.url + path, {
+    method,
+    headers: { authorization: `Bearer ${access}`, 'content-type': 'application/json' },
+    ...(body ? { body: JSON.stringify(body) } : {}),
+  });
+const SCOPE = 'openid profile email account:read account:write';
+const PUBLIC = { token_endpoint_auth_method: 'none' };
+const works = async (app: TestApp, client: { client_id: string }, refreshToken: string) =>
+  (await token(app, { client_id: client.client_id }, { grant_type: 'refresh_token', refresh_token: refreshToken }))
+    .status === 200;
+
+async function canSignIn(app: TestApp, email: string, password: string): Promise<boolean> {
+  const client = await app.client();
+  const visitor = createVisitor(app.url);
+  const page = await visitor.open(authorizationRequest(app, client.client_id).url);
+  return codeOf(await signIn(visitor, page, { email, password })) !== null;
+}
+
+let number = 0;
+const FLOWS: Record<string, Flow> = {
+  register: {
+    async begin(app) {
+      number += 1;
+      const email = `register${number}@example.com`;
+      const client = await app.client();
+      const visitor = createVisitor(app.url);
+      const form = await visitor.open(authorizationRequest(app, client.client_id, { prompt: 'create' }).url);
+      const page = await visitor.submit(form, { name: 'New', email, password: PASSWORD }, '^/register/');
+      const code = (/\b\d{6}\b/.exec((await app.mail(email)).text) as RegExpExecArray)[0];
+      return {
+        attempt: async () => codeOf(await visitor.submit(page, { code }, '/verify/[^/]+$')) !== null,
+        async check(told) {
+          const account = await app.services.accounts.byEmail(email);
+          if (told) assert.ok(account, 'told of an account that is not there');
+          if (account) assert.ok(await canSignIn(app, email, PASSWORD), 'an account is whole');
+        },
+      };
+    },
+  },
+  'sign-in and code': {
+    async begin(app) {
+      const person = await somebody(app);
+      const client = await app.client(PUBLIC);
+      const visitor = createVisitor(app.url);
+      const request = authorizationRequest(app, client.client_id);
+      const page = await visitor.open(request.url);
+      let refreshToken: string | undefined;
+      return {
+        async attempt() {
+          const code = codeOf(await signIn(visitor, page, person));
+          if (!code) return false;
+          const params = {
+            grant_type: 'authorization_code',
+            code,
+            redirect_uri: CALLBACK,
+            code_verifier: request.verifier,
+          };
+          const { status, body } = await token(app, { client_id: client.client_id }, params);
+          refreshToken = body.refresh_token;
+          return status === 200;
+        },
+        async check(told) {
+          if (told) assert.ok(await works(app, client, refreshToken as string), 'told of tokens that do not work');
+          assert.ok(await canSignIn(app, person.email, person.password));
+        },
+      };
+    },
+  },
+  refresh: {
+    async begin(app) {
+      const client = await app.client(PUBLIC);
+      const { tokens } = await signedIn(app, { client });
+      let next: string | undefined;
+      return {
+        async attempt() {
+          const params = { grant_type: 'refresh_token', refresh_token: tokens.refresh_token as string };
+          const { status, body } = await token(app, { client_id: client.client_id }, params);
+          next = body.refresh_token;
+          return status === 200;
+        },
+        async check(told) {
+          if (told) assert.ok(await works(app, client, next as string), 'told of a successor that does not work');
+        },
+      };
+    },
+  },
+  'end other sessions': {
+    async begin(app) {
+      const client = await app.client(PUBLIC);
+      const person = await somebody(app);
+      const other = await signedIn(app, { client, person });
+      const own = await signedIn(app, { client: await app.client(), person, scope: SCOPE });
+      return {
+        attempt: async () =>
+          (await api(app, own.tokens.access_token, 'DELETE', '/api/v1/account/sessions?except=current')).status === 204,
+        async check(told) {
+          if (told)
+            assert.equal(await works(app, client, other.tokens.refresh_token as string), false, 'revoked lives');
+        },
+      };
+    },
+  },
+  'password change': {
+    async begin(app) {
+      const client = await app.client(PUBLIC);
+      const person = await somebody(app);
+      const other = await signedIn(app, { client, person });
+      const own = await signedIn(app, { client: await app.client(), person, scope: SCOPE });
+      const next = 'another long sentence of mine';
+      const body = { current_password: person.password, new_password: next };
+      return {
+        attempt: async () =>
+          (await api(app, own.tokens.access_token, 'POST', '/api/v1/account/password', body)).status === 204,
+        async check(told) {
+          const changed = await canSignIn(app, person.email, next);
+          if (told) assert.ok(changed, 'told of a change that is not there');
+          assert.notEqual(await canSignIn(app, person.email, person.password), changed, 'one password works');
+          if (changed)
+            assert.equal(await works(app, client, other.tokens.refresh_token as string), false, 'revoked lives');
+        },
+      };
+    },
+  },
+};
+
+const statements: Proof<{ step: number }> = {
+  fault: 'the n-th statement fails, once or from then on',
+  promise: 'never a success with partial state, in any flow',
+  few: { step: 5 },
+  full: { step: 1 },
+
+  async run(t: TestContext, { step }) {
+    const app = await startApp(t, { onLog: () => {} });
+    const fault = breakable(app.services.db);
+    const met: string[] = [];
+    for (const [name, { begin }] of Object.entries(FLOWS)) {
+      let count = 0;
+      for (const persistent of [false, true]) {
+        for (let n = 1; n < 1000; n += step) {
+          const { attempt, check } = await begin(app);
+          Object.assign(fault, { left: n, persistent, hits: 0 });
+          const told = await attempt().catch(() => false);
+          const { hits } = fault;
+          fault.left = Number.POSITIVE_INFINITY;
+          await check(told).catch((error: Error) => {
+            error.message = `${name}, statement ${n}${persistent ? ' and on' : ''}: ${error.message}`;
+            throw error;
+          });
+          if (hits === 0) break;
+          count += 1;
+        }
+      }
+      met.push(`${name} ${count}`);
+    }
+    return `faults met: ${met.join(', ')}; 0 violations`;
+  },
+};
+
+export const proofs = [statements];
