@@ -223,7 +223,7 @@ export const GROUPS = {
       secret: true,
     }),
     LATCHKEY_WORKERS: count('1', 1, 64, 'Processes that share the port and the database.'),
-    LATCHKEY_MAX_CONNECTIONS: count('10000', 10, 1_000_000, 'Connections that are open at the same time.'),
+    LATCHKEY_MAX_CONNECTIONS: count('16384', 10, 1_000_000, 'Connections that are open at the same time.'),
     LATCHKEY_DRAIN_SECONDS: optional(whole(0, 300), {
       description: 'On SIGTERM: seconds of serving on as "not ready", so that a load balancer notices.',
       expected: 'a number from 0 to 300',

@@ -138,9 +138,11 @@ async function allRaces(issuer: Issuer, where: Where, { rounds, parallel }: Size
       const visitor = createVisitor(issuer.url);
       const login = await visitor.open(authorizationRequest(app, made.web.client_id).url);
       const forgot = await visitor.open(login.url.replace('/login/', '/forgot/'));
-      const known = (await mails(issuer)).length;
-      const page = await visitor.submit(forgot, { email: person.email }, '^/forgot/');
-      const code = await newestCode(issuer, known);
+      // Of one address only a few are sent.
+      const email = `forgetful-${randomBytes(4).toString('hex')}@example.com`;
+      await inside(issuer, ({ accounts }) => accounts.create({ ...person, email, verified: true }));
+      const page = await visitor.submit(forgot, { email }, '^/forgot/');
+      const code = sixDigits((await issuer.mail(email)).text);
       await raceForm(visitor, page, { code, password: PASSWORD }, '/reset/[^/]+$', (answer) => answer.status === 303);
     },
   };
@@ -194,21 +196,6 @@ async function freshCode(app: TestApp, client: Client): Promise<{ code: string; 
   const request = authorizationRequest(app, client.client_id);
   const code = codeOf(await signIn(visitor, await visitor.open(request.url), person)) as string;
   return { code, verifier: request.verifier };
-}
-
-async function mails(issuer: Issuer): Promise<{ to: string; text: string }[]> {
-  return (await fetch(`${issuer.url}/dev/mail.json`)).json() as Promise<{ to: string; text: string }[]>;
-}
-
-async function newestCode(issuer: Issuer, known: number): Promise<string> {
-  for (let waited = 0; waited < 5000; waited += 50) {
-    const found = (await mails(issuer))
-      .slice(known)
-      .findLast(({ to, text }) => to === person.email && /\b\d{6}\b/.test(text));
-    if (found) return sixDigits(found.text);
-    await new Promise((resolve) => setTimeout(resolve, 50));
-  }
-  throw new Error('no code came');
 }
 
 const workers: Proof<Size> = {
