@@ -5,6 +5,7 @@ import { Cluster, type ClusterOptions, Redis, type RedisOptions } from 'ioredis'
 export const COMMAND_TIMEOUT_MS = 250;
 /** A socket that says nothing for so long while an answer is due is replaced. */
 const SILENCE_MS = 1500;
+const SLOTS_MS = 1000;
 /** A server that stays read-only may be a former master whose name means another one by now: connect again, but not at
  * once and ever more seldom, because reads pause meanwhile. */
 const LOOK_AGAIN_MS = { first: 5000, most: 300_000 };
@@ -36,10 +37,18 @@ export function openRedis(
   client.on('error', onError);
   client.on('ready', onReady);
   client.connect().catch(() => {});
+  // A master that is dead redirects nobody: who replaced it has to be asked.
+  const refresh = setInterval(() => {
+    if (client instanceof Cluster && client.status === 'ready') client.refreshSlotsCache();
+  }, SLOTS_MS);
+  refresh.unref();
   return {
     client,
     masters: () => (client instanceof Cluster ? client.nodes('master') : [client]),
-    close: () => client.disconnect(),
+    close() {
+      clearInterval(refresh);
+      client.disconnect();
+    },
   };
 }
 
@@ -104,7 +113,8 @@ function cluster(target: RedisTarget): Cluster {
     lazyConnect: true,
     clusterRetryStrategy: patience,
     clusterNodeRetryStrategy: patience,
-    slotsRefreshInterval: 1000,
+    // The client's own interval outlives a disconnection that meets a refresh under way (ioredis 6.0).
+    slotsRefreshInterval: 0,
     slotsRefreshTimeout: 500,
     // Redirections are followed; waiting is not: SQL is there.
     maxRedirections: 4,
