@@ -11,7 +11,7 @@ const PEOPLE = 4;
 const killed: Proof<{ rounds: number }> = {
   fault: 'kill -9 at random moments, SQLite',
   promise: 'what was acknowledged is there, what was revoked or consumed stays so, nothing is half done',
-  few: { rounds: 3 },
+  few: { rounds: 2 },
   full: { rounds: 200 },
 
   async run(t, { rounds }) {

@@ -50,7 +50,7 @@ const crowd: Proof<{ idle: number; slow: number; 'ms of a probe': number }> = {
 const flood: Proof<{ people: number; 'ms of delay': number }> = {
   fault: 'parallel sign-ins',
   promise: 'Argon2 is bounded, the surplus is told when to come again, the p99 delay of the event loop stays low',
-  few: { people: 200, 'ms of delay': 500 },
+  few: { people: 120, 'ms of delay': 1000 },
   full: { people: 1000, 'ms of delay': 50 },
 
   async run(t, { people, 'ms of delay': most }) {
