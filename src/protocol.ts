@@ -16,8 +16,10 @@ import { createGrantLoader } from './oidc/grants.ts';
 import { createIssuing } from './oidc/issuing.ts';
 import { createLogoutNotices } from './oidc/logout-notice.ts';
 import { protocolMiddleware } from './oidc/middleware.ts';
+import { createOneUnit } from './oidc/one-unit.ts';
 import { createProvider, ROUTES } from './oidc/provider.ts';
 import { createRefreshReplay } from './oidc/refresh-replay.ts';
+import { createRefuser } from './oidc/refusal.ts';
 import type { Services } from './services.ts';
 
 export interface ProtocolOptions {
@@ -61,6 +63,11 @@ export async function createProtocol(services: Services, options: ProtocolOption
   });
   const layers = [
     options.headers,
+    createOneUnit({
+      inRequest: services.db.request,
+      refuse: createRefuser({ errorPage: protocolPages.pages.error, originAllowed: clients.originAllowed }),
+      onBug: coreFailed,
+    }),
     replay.middleware,
     ...protocolMiddleware({
       // The tokens are made: an answer that was lost for a note of the time would end the chain.

@@ -31,7 +31,7 @@ export function createSqlArtifacts({ db, keyring }: { db: Database; keyring: Key
   return {
     async upsert(kind, id, payload, expiresAt, keys) {
       const row = rowId(kind, id);
-      await db.run(
+      await db.later(
         `INSERT INTO artifacts (id, kind, payload, grant_id, user_code, expires_at, written_at)
            VALUES (?, ?, ?, ?, ?, ?, ?)
          ON CONFLICT (id) DO UPDATE SET payload = excluded.payload, grant_id = excluded.grant_id,

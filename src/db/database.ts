@@ -2,7 +2,8 @@
 import { AppError } from '../errors.ts';
 import type { Steps, Unit, Value } from './statement.ts';
 
-export interface Database {
+/** What a driver offers. */
+export interface Engine {
   readonly dialect: 'sqlite' | 'postgres';
   /** Reads committed rows. */
   one<Row>(sql: string, ...params: Value[]): Promise<Row | undefined>;
@@ -15,6 +16,16 @@ export interface Database {
    */
   write<Result>(unit: Unit<Result>): Promise<Result>;
   close(): Promise<void>;
+}
+
+export interface Database extends Engine {
+  /**
+   * As `run`, for a statement whose result nobody needs. Inside a request it is kept and done together with the
+   * request's other writes; whatever the request asks the database for next finds it done.
+   */
+  later(sql: string, ...params: Value[]): Promise<void>;
+  /** Runs the work as one request: resolves when what it kept is committed, and rejects when that failed. */
+  request<Result>(work: () => Promise<Result>): Promise<Result>;
 }
 
 /** A row with this unique value exists already. */

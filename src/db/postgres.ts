@@ -5,6 +5,7 @@
 import { createHash } from 'node:crypto';
 import pg from 'pg';
 import { type Database, driveAsync, storageUnavailable, UniqueViolation } from './database.ts';
+import { gatherWrites } from './request-unit.ts';
 import type { Statement, Unit, Value } from './statement.ts';
 
 const INT8 = 20;
@@ -97,7 +98,7 @@ export function openPostgres(url: string, { max = 10 }: { max?: number } = {}): 
     }
   }
 
-  return {
+  return gatherWrites({
     dialect: 'postgres',
     one: async <Row>(sql: string, ...params: Value[]) =>
       (await execute(pool, { sql, params, want: 'one' })) as Row | undefined,
@@ -106,7 +107,7 @@ export function openPostgres(url: string, { max = 10 }: { max?: number } = {}): 
     run: (sql, ...params) => again(() => execute(pool, { sql, params, want: 'run' }) as Promise<number>),
     write,
     close: () => pool.end(),
-  };
+  });
 }
 
 /** A deadlock or a serialisation failure: the unit may simply run again. */

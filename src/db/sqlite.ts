@@ -4,6 +4,7 @@
  */
 import Sqlite from 'better-sqlite3';
 import { type Database, drive, storageUnavailable, UniqueViolation } from './database.ts';
+import { gatherWrites } from './request-unit.ts';
 import type { Statement, Unit, Value } from './statement.ts';
 
 /** How long the event loop may stand still for another process's lock; longer waits happen outside of it. */
@@ -147,7 +148,7 @@ export function openSqlite(filename: string): Database {
     });
   }
 
-  return {
+  return gatherWrites({
     dialect: 'sqlite',
     one: (sql, ...params) => read('one', sql, params),
     all: (sql, ...params) => read('all', sql, params),
@@ -164,7 +165,7 @@ export function openSqlite(filename: string): Database {
       }
       connection.close();
     },
-  };
+  });
 }
 
 function attempt(work: () => unknown): Outcome {

@@ -48,7 +48,7 @@ export function createGrantStore({ db, keyring }: { db: Database; keyring: Keyri
       visitor: Visitor & { sessionUid?: string | undefined },
     ): Promise<void> {
       const now = Date.now();
-      await db.run(
+      await db.later(
         `INSERT INTO grants (id, account_id, client_id, session_uid, payload, offline_until, ip, user_agent, created_at,
            last_seen_at, expires_at) VALUES (?, ?, ?, ?, ?, 0, ?, ?, ?, ?, ?)
          ON CONFLICT (id) DO UPDATE SET payload = excluded.payload, expires_at = excluded.expires_at`,
@@ -77,7 +77,7 @@ export function createGrantStore({ db, keyring }: { db: Database; keyring: Keyri
     /** A refresh token of this grant was used: the app was here. */
     async seen(id: string): Promise<void> {
       const now = Date.now();
-      await db.run(
+      await db.later(
         'UPDATE grants SET last_seen_at = ? WHERE id = ? AND last_seen_at < ?',
         now,
         id,
@@ -87,7 +87,7 @@ export function createGrantStore({ db, keyring }: { db: Database; keyring: Keyri
 
     /** A refresh token was issued: the app is a session of its own until `until` (milliseconds since 1970). */
     async offline(id: string, until: number, sid?: string): Promise<void> {
-      await db.run(
+      await db.later(
         'UPDATE grants SET last_seen_at = ?, offline_until = ?, sid = COALESCE(?, sid) WHERE id = ?',
         Date.now(),
         until,

@@ -22,7 +22,7 @@ export function createRefreshTokenStore({ db, keyring, grants }: RefreshTokenSto
     async upsert(id: string, payload: Record<string, unknown>, expiresAt: number): Promise<void> {
       const { jti: _secret, ...kept } = payload;
       const row = storedIdentifier(id);
-      await db.run(
+      await db.later(
         `INSERT INTO refresh_tokens (id, grant_id, account_id, client_id, payload, created_at, expires_at)
          VALUES (?, ?, ?, ?, ?, ?, ?)
          ON CONFLICT (id) DO UPDATE SET payload = excluded.payload, expires_at = excluded.expires_at`,

@@ -58,7 +58,7 @@ export function createSessionStore({ db, keyring }: { db: Database; keyring: Key
       const { jti: _secret, ...kept } = payload;
       const session = kept as unknown as SessionPayload;
       const row = storedIdentifier(id);
-      await db.run(
+      await db.later(
         `INSERT INTO sessions (id, uid, account_id, payload, ip, user_agent, created_at, last_seen_at, expires_at)
          VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
          ON CONFLICT (id) DO UPDATE SET account_id = excluded.account_id, payload = excluded.payload, ip = excluded.ip,

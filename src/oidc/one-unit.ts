@@ -1,0 +1,30 @@
+/**
+ * An answer of the protocol core leaves when all that it promises is stored: its writes are one unit of work, and when
+ * that fails nobody gets a token, a code or a cookie of it.
+ */
+import type { KoaContextWithOIDC } from 'oidc-provider';
+import { AppError } from '../errors.ts';
+import type { Refuse } from './refusal.ts';
+
+export interface OneUnitOptions {
+  inRequest(work: () => Promise<void>): Promise<void>;
+  refuse: Refuse;
+  onBug(error: unknown, ctx: KoaContextWithOIDC): void;
+}
+
+export function createOneUnit({ inRequest, refuse, onBug }: OneUnitOptions) {
+  return async function oneUnit(ctx: KoaContextWithOIDC, next: () => Promise<void>): Promise<void> {
+    try {
+      await inRequest(next);
+    } catch (error) {
+      for (const name of ['Location', 'Set-Cookie']) ctx.remove(name);
+      onBug(error, ctx);
+      if (!(error instanceof AppError)) {
+        const description = 'Something went wrong on the server. It has been logged.';
+        return refuse(ctx, { status: 500, error: 'server_error', description });
+      }
+      const headers = { 'Retry-After': String(error.retryAfter ?? 1) };
+      await refuse(ctx, { status: 503, error: 'temporarily_unavailable', description: error.message, headers });
+    }
+  };
+}
