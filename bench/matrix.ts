@@ -6,7 +6,10 @@ import { median, prepareLoad, type Slice } from './slice.ts';
 export interface Contender {
   server: Server;
   people: Person[];
+  /** The others are compared with it. */
   bare?: true;
+  /** It has what only Latchkey has, because it is one. */
+  all?: boolean;
 }
 
 export interface Result {
@@ -44,7 +47,7 @@ async function compare(
   all: Contender[],
   { rounds, seconds, warmSeconds }: MatrixOptions,
 ): Promise<Result[]> {
-  const contenders = all.filter(({ bare }) => !(bare && operation.oursOnly));
+  const contenders = all.filter((each) => !(each.bare && !each.all && operation.oursOnly));
   const loads = [];
   for (const { server, people } of contenders) loads.push(await prepareLoad(server, operation, people));
   const slices: Slice[][] = contenders.map(() => []);

@@ -23,10 +23,13 @@ const root = fileURLToPath(new URL('..', import.meta.url));
 const FLAGS = ['--max-semi-space-size=64'];
 const START_MS = 30_000;
 
-export async function startBare(flags: string[] = []): Promise<Server> {
+export async function startBare({
+  flags = [],
+  env = {},
+}: Pick<LatchkeyOptions, 'flags' | 'env'> = {}): Promise<Server> {
   const port = await freePort();
   const args = [...FLAGS, ...flags, join(root, 'bench/bare.ts'), String(port)];
-  return start({ name: 'bare', port, args, env: {}, ready: '/.well-known/openid-configuration' });
+  return start({ name: 'bare', port, args, env, ready: '/.well-known/openid-configuration' });
 }
 
 export interface LatchkeyOptions {
@@ -89,7 +92,10 @@ async function start({ name, port, args, env, dataDir, ready }: Start): Promise<
     stdio: ['ignore', log, log],
   });
   closeSync(log);
+  const kill = () => child.kill('SIGKILL');
+  process.once('exit', kill);
   const stop = async () => {
+    process.off('exit', kill);
     await end(child);
     if (!dataDir) rmSync(dir, { recursive: true, force: true });
   };

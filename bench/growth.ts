@@ -1,0 +1,67 @@
+/** Two stores that differ only in how full they are, measured in turns. */
+import { join } from 'node:path';
+import Sqlite from 'better-sqlite3';
+import { fill } from './crowd.ts';
+import { runMatrix } from './matrix.ts';
+import { makePeople, withServices } from './people.ts';
+import { type Server, startLatchkey } from './server.ts';
+import { CONNECTIONS } from './slice.ts';
+
+interface Side {
+  people: number;
+  rate: number;
+}
+
+export interface Growth {
+  operation: string;
+  small: Side;
+  large: Side;
+  /** Large against small. */
+  rate: number;
+  cpu: number;
+}
+
+const OPERATIONS = ['code flow, ES256', 'refresh with rotation', 'introspection', 'userinfo', 'session list'];
+
+export async function measureGrowth(
+  sizes: [small: number, large: number],
+  options: { rounds: number; seconds: number; warmSeconds: number },
+): Promise<Growth[]> {
+  const servers: Server[] = [];
+  try {
+    for (const people of sizes) servers.push(await filledServer(people));
+    const [small, large] = servers as [Server, Server];
+    const growth: Growth[] = [];
+    // The small one takes the place of the bare server: ratios are against it.
+    const contenders = [
+      { server: small, people: await makePeople(small, {}, CONNECTIONS), bare: true as const, all: true },
+      { server: large, people: await makePeople(large, {}, CONNECTIONS) },
+    ];
+    for (const only of OPERATIONS) {
+      const [a, b] = await runMatrix(contenders, { ...options, only });
+      if (!a || !b?.ratio) continue;
+      growth.push({
+        operation: only,
+        small: { people: sizes[0], rate: a.slice.rate },
+        large: { people: sizes[1], rate: b.slice.rate },
+        ...b.ratio,
+      });
+    }
+    return growth;
+  } finally {
+    for (const server of servers) await server.stop();
+  }
+}
+
+async function filledServer(people: number): Promise<Server> {
+  const server = await startLatchkey({ name: `${people} people` });
+  await withServices(server, {}, async ({ keyring }) => {
+    const connection = new Sqlite(join(server.dataDir, 'latchkey.db'), { timeout: 60_000 });
+    try {
+      fill(connection, keyring, people);
+    } finally {
+      connection.close();
+    }
+  });
+  return server;
+}
