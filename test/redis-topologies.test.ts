@@ -50,13 +50,8 @@ for (const [name, start] of Object.entries(TOPOLOGIES)) {
       assert.equal(await redisPart(app), 'up');
       const client = await app.client();
       const who = await signedIn(app, { client });
-      const stored = await Promise.all(
-        topology.servers.map(async (server) => Number((await server.command('DBSIZE')).slice(1))),
-      );
-      assert.ok(
-        stored.some((count) => count > 1),
-        'values are in Redis',
-      );
+      const keys = await Promise.all(topology.servers.map((server) => server.command('KEYS', 'latchkey:value:*')));
+      assert.ok(keys.join().includes('AccessToken'), 'values are in Redis');
 
       const codes = await Promise.all(Array.from({ length: 9 }, () => pendingCode(app, client.client_id)));
       const won = new Map(codes.map((code) => [code, 0]));
@@ -81,7 +76,7 @@ for (const [name, start] of Object.entries(TOPOLOGIES)) {
       assert.equal((await token(app, client, refresh)).status, 200);
       assert.ok(performance.now() - started < 1000);
 
-      await untilUp(app, 15_000);
+      await untilUp(app, 25_000);
       for (const code of codes) await redeem(code, 3);
       for (const code of codes) await redeem(code, 3);
       for (const count of won.values()) assert.ok(count <= 1, `a code was redeemed ${count} times`);

@@ -46,7 +46,8 @@ async function startSentinel(masterPort: number) {
     `dir ${dir}`,
     `sentinel monitor ${GROUP} 127.0.0.1 ${masterPort} 2`,
     `sentinel down-after-milliseconds ${GROUP} 1000`,
-    `sentinel failover-timeout ${GROUP} 5000`,
+    // A vote without a winner is repeated after twice this time.
+    `sentinel failover-timeout ${GROUP} 2000`,
   ];
   writeFileSync(file, `${lines.join('\n')}\n`);
   const server = spawn('redis-server', [file, '--sentinel'], { stdio: 'ignore' });
