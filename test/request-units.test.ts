@@ -1,0 +1,107 @@
+/** The writes of one request: kept, in order, found by what comes next, and all or nothing at the end. */
+import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, describe, type TestContext, test } from 'node:test';
+import type { Database } from '../src/db/database.ts';
+import { openPostgres } from '../src/db/postgres.ts';
+import { openSqlite } from '../src/db/sqlite.ts';
+import { run } from '../src/db/statement.ts';
+import { startPostgres, type TestPostgres } from './support/postgres.ts';
+
+const INSERT = 'INSERT INTO things (name) VALUES (?)';
+
+let postgres: TestPostgres;
+before(async () => {
+  postgres = await startPostgres();
+});
+after(() => postgres.stop());
+
+const engines: Record<string, (t: TestContext) => Promise<Database>> = {
+  async SQLite(t) {
+    const dir = mkdtempSync(join(tmpdir(), 'latchkey-unit-'));
+    t.after(() => rmSync(dir, { recursive: true, force: true }));
+    return openSqlite(join(dir, 'unit.db'));
+  },
+  PostgreSQL: async () => openPostgres(await postgres.database()),
+};
+
+for (const [engine, open] of Object.entries(engines)) {
+  describe(`requests on ${engine}`, () => {
+    async function opened(t: TestContext): Promise<Database> {
+      const db = await open(t);
+      t.after(() => db.close());
+      await db.run('CREATE TABLE things (name text PRIMARY KEY)');
+      return db;
+    }
+    const names = async (db: Database) =>
+      (await db.all<{ name: string }>('SELECT name FROM things ORDER BY name')).map(({ name }) => name);
+
+    test('what is kept is committed when the request is answered, and not before', async (t) => {
+      const db = await opened(t);
+      await db.request(async () => {
+        await db.later(INSERT, 'one');
+        await db.later(INSERT, 'two');
+        assert.deepEqual(await outside(() => names(db)), []);
+      });
+      assert.deepEqual(await names(db), ['one', 'two']);
+
+      /** As another request sees it. */
+      function outside<Result>(look: () => Promise<Result>): Promise<Result> {
+        return db.request(look);
+      }
+    });
+
+    test('a request finds what it wrote', async (t) => {
+      const db = await opened(t);
+      await db.request(async () => {
+        await db.later(INSERT, 'one');
+        assert.deepEqual(await names(db), ['one']);
+      });
+    });
+
+    test('order is kept: what is removed after it was written stays removed', async (t) => {
+      const db = await opened(t);
+      await db.request(async () => {
+        await db.later(INSERT, 'one');
+        await db.run('DELETE FROM things WHERE name = ?', 'one');
+        await db.later(INSERT, 'two');
+        await db.write(function* () {
+          yield* run('DELETE FROM things WHERE name = ?', 'two');
+        });
+      });
+      assert.deepEqual(await names(db), []);
+    });
+
+    test('one statement that fails undoes all that was kept with it, and fails the request', async (t) => {
+      const db = await opened(t);
+      await db.run(INSERT, 'known');
+      const request = db.request(async () => {
+        await db.later(INSERT, 'one');
+        await db.later(INSERT, 'known');
+        return 'an answer';
+      });
+      await assert.rejects(request, /exists already/);
+      assert.deepEqual(await names(db), ['known']);
+    });
+
+    test('a failure that the work did not look at fails the request nevertheless', async (t) => {
+      const db = await opened(t);
+      await db.run(INSERT, 'known');
+      const request = db.request(async () => {
+        await db.later(INSERT, 'known');
+        await names(db).catch(() => {});
+        return 'an answer';
+      });
+      await assert.rejects(request, /exists already/);
+    });
+
+    test('outside of a request nothing is kept', async (t) => {
+      const db = await opened(t);
+      await db.later(INSERT, 'one');
+      assert.deepEqual(await names(db), ['one']);
+      await assert.rejects(db.later(INSERT, 'one'), /exists already/);
+    });
+  });
+}
