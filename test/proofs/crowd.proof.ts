@@ -16,7 +16,7 @@ const REAL_HASHES = { LATCHKEY_ARGON2_MEMORY_KIB: '19456', LATCHKEY_ARGON2_PASSE
 
 const crowd: Proof<{ idle: number; slow: number; 'ms of a probe': number }> = {
   fault: 'idle connections, slow headers and slow bodies',
-  promise: 'others are served, slow ones are gone within 15 s, memory comes back',
+  promise: 'others are served, slow headers are cut within 12 s, memory stays in bounds',
   // The tests share their machine; the proofs should not.
   few: { idle: 1000, slow: 100, 'ms of a probe': 500 },
   full: { idle: 10_000, slow: 1500, 'ms of a probe': 100 },
