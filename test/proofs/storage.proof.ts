@@ -24,9 +24,10 @@ import { type Proof, pause, quantile, until } from './proof.ts';
 const launcher = fileURLToPath(new URL('../../bin/latchkey.js', import.meta.url));
 const HOLD_LOCK = `
   const Sqlite = require('better-sqlite3');
-  new Sqlite(process.argv[1]).exec('BEGIN IMMEDIATE');
+  const held = new Sqlite(process.argv[1]);
+  held.exec('BEGIN IMMEDIATE');
   console.log('locked');
-  setInterval(() => {}, 1000);
+  setInterval(() => held.open, 1000);
 `;
 
 const locked: Proof<{ seconds: number }> = {
