@@ -64,10 +64,9 @@ export function gatherWrites(engine: Engine): Database {
     return isClean(gathered) ? work() : afterThose(gathered, work);
   }
 
-  async function read<Result>(work: () => Promise<Result>): Promise<Result> {
+  function read<Result>(work: () => Promise<Result>): Promise<Result> {
     const gathered = current();
-    if (!isClean(gathered)) await flush(gathered);
-    return work();
+    return isClean(gathered) ? work() : flush(gathered).then(work);
   }
 
   return {
