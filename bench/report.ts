@@ -1,21 +1,8 @@
 /** The results as Markdown, for docs/performance.md. */
+import type { Report } from './findings.ts';
 import type { Growth } from './growth.ts';
 import { describeMachine, versions } from './machine.ts';
-import type { Result } from './matrix.ts';
-
-export interface Report {
-  date: string;
-  rounds: number;
-  seconds: number;
-  /** Before and after the run: the disk may be busy with other things. */
-  fsyncRates: [before: number, after: number];
-  /** Milliseconds. */
-  starts: { server: string; cold: number; warm: number; idleMiB: number }[];
-  results: Result[];
-  /** Argon2id hashes a second that the cores can make with the default cost. */
-  hashRate: number;
-  growth?: Growth[];
-}
+import { targets } from './targets.ts';
 
 const whole = (value: number) => Math.round(value).toLocaleString('en-GB');
 const tenth = (value: number) => (value < 100 ? value.toFixed(1) : whole(value));
@@ -62,6 +49,12 @@ export function markdown(report: Report): string {
       starts.map(({ server, cold, warm, idleMiB }) => [server, whole(cold), whole(warm), whole(idleMiB)]),
     ),
     ...(growth.length === 0 ? [] : growthLines(growth)),
+    '',
+    '## Targets',
+    '',
+    'Of the embedded default, unless another server is named. A busy machine moves rates more than processor time.',
+    '',
+    ...table(['target', 'asked', 'measured', 'met'], targets(report)),
     '',
   ].join('\n');
 }
