@@ -14,7 +14,7 @@ export function markdown(report: Report): string {
     '',
     'Written by `npm run bench -- --write`; do not edit by hand.',
     '',
-    `- ${report.date}, commit by commit repeatable with \`npm run bench\` (\`-- --quick\` takes a minute).`,
+    `- ${report.date}, to be repeated with \`npm run bench\` (\`-- --quick\` takes a minute).`,
     `- ${describeMachine()}. The load generator runs on the same cores.`,
     `- ${versions()}.`,
     `- The disk: ${whole(fsyncRates[0])} fsync/s before the run, ${whole(fsyncRates[1])} after it.`,
