@@ -15,6 +15,8 @@ export interface EdgeLimitOptions {
   actions: { windows: Windows; perMinute: number };
   pages: { windows: Windows; perMinute: number };
   addressOf(ctx: Context): string;
+  /** A request was refused. */
+  onLimited?(limit: 'action' | 'page'): void;
 }
 
 /** Forms and calls that try a secret, or make us send mail. */
@@ -23,17 +25,18 @@ const ACTION =
 /** What is the same for everybody and costs nothing, and what probes ask. */
 const FREE = /^\/(assets\/|livez$|readyz$|healthz$|openapi\.json$|\.well-known\/)/;
 
-export function edgeLimits({ actions, pages, addressOf }: EdgeLimitOptions): Middleware[] {
+export function edgeLimits({ actions, pages, addressOf, onLimited = () => {} }: EdgeLimitOptions): Middleware[] {
   const isAction = (ctx: Context) => ctx.method === 'POST' && ACTION.test(ctx.path);
   return [
-    limit('action', actions, (ctx) => isAction(ctx) && sourceOf(addressOf(ctx))),
-    limit('page', pages, (ctx) => !isAction(ctx) && !FREE.test(ctx.path) && sourceOf(addressOf(ctx))),
+    limit('action', actions, onLimited, (ctx) => isAction(ctx) && sourceOf(addressOf(ctx))),
+    limit('page', pages, onLimited, (ctx) => !isAction(ctx) && !FREE.test(ctx.path) && sourceOf(addressOf(ctx))),
   ];
 }
 
 function limit(
-  name: string,
+  name: 'action' | 'page',
   { windows, perMinute }: { windows: Windows; perMinute: number },
+  onLimited: (limit: 'action' | 'page') => void,
   id: (ctx: Context) => string | false,
 ): Middleware {
   return ratelimit({
@@ -49,6 +52,7 @@ function limit(
     onLimited: (ctx: Context) => {
       const { after } = ctx.state['rateLimit'] as { after: number };
       const seconds = Math.max(1, after);
+      onLimited(name);
       throw new AppError('too_many_attempts', {
         message: `Too many requests came from this address. Try again in ${seconds} seconds.`,
         retryAfter: seconds,
