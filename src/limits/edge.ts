@@ -26,11 +26,16 @@ const ACTION =
 const FREE = /^\/(assets\/|livez$|readyz$|healthz$|openapi\.json$|\.well-known\/)/;
 
 export function edgeLimits({ actions, pages, addressOf, onLimited = () => {} }: EdgeLimitOptions): Middleware[] {
-  const isAction = (ctx: Context) => ctx.method === 'POST' && ACTION.test(ctx.path);
+  const isAction = (ctx: Context) => ctx.method === 'POST' && ACTION.test(plain(ctx.path));
   return [
     limit('action', actions, onLimited, (ctx) => isAction(ctx) && sourceOf(addressOf(ctx))),
     limit('page', pages, onLimited, (ctx) => !isAction(ctx) && !FREE.test(ctx.path) && sourceOf(addressOf(ctx))),
   ];
+}
+
+/** As routes are matched: in any case of letters, with a slash at the end or without. */
+function plain(path: string): string {
+  return path.toLowerCase().replace(/\/$/, '');
 }
 
 function limit(
