@@ -11,7 +11,9 @@ export function createLogin({ flows }: { flows: Flows }) {
     /** The person proved who they are; the protocol goes on with the request. */
     async proved(ctx: Context, flow: Flow, account: Account, amr: Method[]): Promise<void> {
       const created = flow.interaction.prompt.name === 'create' ? { create: {} } : {};
-      await flows.finish(ctx, flow, { ...created, login: { accountId: account.id, remember: true, amr } });
+      // With its time: the answer is handed in again with a consent, which is no proof of anything.
+      const login = { accountId: account.id, remember: true, amr, ts: Math.floor(Date.now() / 1000) };
+      await flows.finish(ctx, flow, { ...created, login });
     },
 
     /** The person went back to the application without signing in (RFC 6749 section 4.1.2.1). */
