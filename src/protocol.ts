@@ -6,6 +6,7 @@ import type { Origin, Via } from './audit/events.ts';
 import type { createCookieKeys } from './http/cookies.ts';
 import { bareHeaders, type securityHeaders } from './http/headers.ts';
 import { requestContext } from './http/request-context.ts';
+import { createMemoryWindows } from './limits/window-store.ts';
 import { createFlows } from './login/flows.ts';
 import { createProtocolPages } from './login/protocol-pages.ts';
 import { createAdapter } from './oidc/adapter.ts';
@@ -13,6 +14,7 @@ import { claimsOf } from './oidc/claims.ts';
 import { createProtocolEndings } from './oidc/endings.ts';
 import { explainRefusals } from './oidc/explain.ts';
 import { createGrantLoader } from './oidc/grants.ts';
+import { createGuessLimits } from './oidc/guesses.ts';
 import { createIssuing } from './oidc/issuing.ts';
 import { createLogoutNotices } from './oidc/logout-notice.ts';
 import { protocolMiddleware } from './oidc/middleware.ts';
@@ -20,6 +22,7 @@ import { createOneUnit } from './oidc/one-unit.ts';
 import { createProvider, ROUTES } from './oidc/provider.ts';
 import { createRefreshReplay } from './oidc/refresh-replay.ts';
 import { createRefuser } from './oidc/refusal.ts';
+import { createSourceLimit } from './oidc/source-limit.ts';
 import type { Services } from './services.ts';
 
 export interface ProtocolOptions {
@@ -61,13 +64,18 @@ export async function createProtocol(services: Services, options: ProtocolOption
     grantLives: rows.Grant.lives,
     visitorOf: options.visitorOf,
   });
+  const addressOf = (req: Context['req']) => requestContext(req).address;
+  const limitGuesses = createGuessLimits({ windows: services.windows, addressOf });
+  const refuse = createRefuser({ errorPage: protocolPages.pages.error, originAllowed: clients.originAllowed });
   const layers = [
     options.headers,
-    createOneUnit({
-      inRequest: services.db.request,
-      refuse: createRefuser({ errorPage: protocolPages.pages.error, originAllowed: clients.originAllowed }),
-      onBug: coreFailed,
+    createSourceLimit({
+      windows: createMemoryWindows(),
+      perMinute: settings.limits.pagesPerMinute,
+      addressOf,
+      refuse,
     }),
+    createOneUnit({ inRequest: services.db.request, refuse, onBug: coreFailed }),
     replay.middleware,
     ...protocolMiddleware({
       // The tokens are made: an answer that was lost for a note of the time would end the chain.
@@ -118,6 +126,7 @@ export async function createProtocol(services: Services, options: ProtocolOption
       pages: protocolPages.pages,
       fetch: services.outbound,
     });
+    limitGuesses(core);
     for (const layer of [outermost, ...layers]) core.use(layer as never);
     core.on('server_error', (ctx, error) => coreFailed(error, ctx));
     explainRefusals(core, {

@@ -12,7 +12,13 @@ export interface Windows {
 const slide = (before: number, now: number, durationMs: number, current: number) =>
   before * (1 - (now % durationMs) / durationMs) + current;
 
-export function createSqlWindows(db: Database): Windows & { purge(limit: number): Promise<number> } {
+export interface SqlWindows extends Windows {
+  /** Undoes one hit of the window of this moment. */
+  takeBack(key: string, durationMs: number): Promise<void>;
+  purge(limit: number): Promise<number>;
+}
+
+export function createSqlWindows(db: Database): SqlWindows {
   return {
     hit(key, durationMs) {
       const now = Date.now();
@@ -30,6 +36,11 @@ export function createSqlWindows(db: Database): Windows & { purge(limit: number)
         );
         return slide(before?.hits ?? 0, now, durationMs, current?.hits ?? 1);
       });
+    },
+
+    async takeBack(key, durationMs) {
+      const index = Math.floor(Date.now() / durationMs);
+      await db.run('UPDATE rate_windows SET hits = hits - 1 WHERE id = ? AND hits > 0', `${key}|${index}`);
     },
 
     purge: (limit) =>

@@ -65,7 +65,7 @@ export function createProtocolPages({ renderer, i18n, development }: ProtocolPag
       const wrong = error as { userCode?: string; name: string } | undefined;
       const code = wrong && (DEVICE_FAULTS[wrong.name] ?? 'device_failed');
       // The core says 200 for a code that it did not take.
-      if (code && code !== 'device_aborted') ctx.status = 400;
+      if (code && code !== 'device_aborted') ctx.status = ctx.status === 429 ? 429 : 400;
       show(ctx, 'device/enter', {
         action: ctx.oidc.urlFor('code_verification'),
         csrf: secretOf(ctx),
@@ -136,6 +136,7 @@ const DEVICE_FAULTS: Record<string, string> = {
   ExpiredError: 'device_code_expired',
   AlreadyUsedError: 'device_code_used',
   AbortedError: 'device_aborted',
+  TooManyGuesses: 'too_many_attempts',
 };
 
 /** The parameters of the request, as the developer sent them; secrets are not among them. */

@@ -1,0 +1,85 @@
+/**
+ * Bounds how often the secret of a client and the user code of a device may be guessed, where the protocol core
+ * compares them (draft-ietf-oauth-v2-1 section 2.4.1, RFC 8628 section 5.1; SECURITY P26, P40).
+ */
+import Provider, { errors, type KoaContextWithOIDC } from 'oidc-provider';
+import { AppError } from '../errors.ts';
+import { sourceOf } from '../limits/edge.ts';
+import { createCountedTries, createFailures } from '../limits/guesses.ts';
+import type { SqlWindows } from '../limits/window-store.ts';
+import { orUnavailable } from './unavailable.ts';
+
+const MINUTE_MS = 60_000;
+/** Wrong secrets of one client from one source in a minute. */
+const SECRETS = 20;
+/** Wrong user codes in a quarter of an hour: few by one browser, more by all behind one address. */
+const USER_CODES = { session: 5, source: 20, durationMs: 15 * MINUTE_MS };
+
+/** Status 429; the name is known to the page on which user codes are typed. */
+export class TooManyGuesses extends errors.CustomOIDCProviderError {
+  constructor(retryAfter: number) {
+    super('temporarily_unavailable', `too many wrong attempts: nothing is checked for ${retryAfter} seconds`);
+    this.status = 429;
+    this.statusCode = 429;
+  }
+}
+
+export interface GuessesOptions {
+  windows: SqlWindows;
+  addressOf(req: KoaContextWithOIDC['req']): string;
+}
+
+interface Models {
+  Client: { prototype: { clientId: string; compareClientSecret(actual: string): boolean } };
+  DeviceCode: { findByUserCode(code: string, options?: object): Promise<object | undefined> };
+}
+
+/** @returns what is to be called with each core: the counts go on when keys rotate. */
+export function createGuessLimits({ windows, addressOf }: GuessesOptions): (core: Provider) => void {
+  const secrets = createFailures({ windows, max: SECRETS, durationMs: MINUTE_MS });
+  const attempt = createCountedTries({ hit: orUnavailable(windows.hit), takeBack: orUnavailable(windows.takeBack) });
+  const wrongSecret = orUnavailable(secrets.failed);
+
+  return (core) => {
+    const { Client, DeviceCode } = core as unknown as Models;
+    const compare = Client.prototype.compareClientSecret;
+    const find = DeviceCode.findByUserCode.bind(DeviceCode);
+
+    Client.prototype.compareClientSecret = async function compareClientSecret(
+      this: { clientId: string },
+      actual: string,
+    ) {
+      const ctx = Provider.ctx as KoaContextWithOIDC;
+      const key = `client-secret:${this.clientId}:${sourceOf(addressOf(ctx.req))}`;
+      // No turn passes between the check, the comparison and the count: parallel guesses stand in line.
+      try {
+        secrets.check(key);
+      } catch (error) {
+        throw refusal(ctx, error);
+      }
+      const right = compare.call(this as never, actual);
+      if (!right) await wrongSecret(key);
+      return right;
+    } as never;
+
+    DeviceCode.findByUserCode = async (code, options) => {
+      const ctx = Provider.ctx as KoaContextWithOIDC;
+      const limits = [
+        { key: `user-code:session:${ctx.oidc.session?.uid}`, max: USER_CODES.session },
+        { key: `user-code:source:${sourceOf(addressOf(ctx.req))}`, max: USER_CODES.source },
+      ];
+      const look = () => find(code, options);
+      return attempt({ limits, durationMs: USER_CODES.durationMs }, look).catch((error) => {
+        throw refusal(ctx, error);
+      });
+    };
+  };
+}
+
+/** What was too often in the core's own words, with the time to wait; anything else as it is. */
+function refusal(ctx: KoaContextWithOIDC, error: unknown): unknown {
+  if (!(error instanceof AppError) || error.code !== 'too_many_attempts') return error;
+  const seconds = error.retryAfter ?? 1;
+  ctx.set('Retry-After', String(seconds));
+  return new TooManyGuesses(seconds);
+}
