@@ -5,6 +5,7 @@ import { getToken, type JWT } from 'next-auth/jwt';
 /** Refresh this long before the end, so that a token does not run out on its way to an API. */
 const EARLY_SECONDS = 5;
 const REMEMBER_MS = 30_000;
+const PAGE_VIEW_MS = 1000;
 
 /** The issuer's endpoints, asked once an hour (OpenID Connect Discovery). */
 export async function discovery(): Promise<{ token_endpoint: string; end_session_endpoint: string }> {
@@ -43,12 +44,18 @@ export async function fresh(token: JWT): Promise<JWT> {
     refresh = requestTokens(token, refreshToken);
     refreshes.set(key, refresh);
     refresh.then(
-      () => setTimeout(() => refreshes.delete(key), REMEMBER_MS).unref(),
+      (fresher) => setTimeout(() => refreshes.delete(key), rememberedFor(fresher)).unref(),
       () => refreshes.delete(key),
     );
   }
   // The issuer can't be reached: nobody is signed out for that, the next request tries again.
   return refresh.catch(() => token);
+}
+
+/** Milliseconds: never so long that a page gets tokens which are over. */
+function rememberedFor({ expiresAt = 0 }: JWT): number {
+  const left = (expiresAt - EARLY_SECONDS) * 1000 - Date.now();
+  return Math.min(REMEMBER_MS, Math.max(PAGE_VIEW_MS, left));
 }
 
 async function requestTokens(token: JWT, refreshToken: string): Promise<JWT> {

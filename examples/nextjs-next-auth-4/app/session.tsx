@@ -14,13 +14,19 @@ export function SessionEnd() {
 }
 
 export function SignInButtons() {
+  // The first answers of next-auth each set a CSRF cookie: signing in between them would lead to its own sign-in page.
+  const asking = useSession().status === 'loading';
   return (
     <p>
-      <button type="button" onClick={() => signIn('latchkey', { callbackUrl: '/protected' })}>
+      <button type="button" disabled={asking} onClick={() => signIn('latchkey', { callbackUrl: '/protected' })}>
         Sign in
       </button>
       {/* prompt=create opens the registration page (Initiating User Registration via OpenID Connect 1.0). */}
-      <button type="button" onClick={() => signIn('latchkey', { callbackUrl: '/protected' }, { prompt: 'create' })}>
+      <button
+        type="button"
+        disabled={asking}
+        onClick={() => signIn('latchkey', { callbackUrl: '/protected' }, { prompt: 'create' })}
+      >
         Register
       </button>
     </p>
