@@ -8,6 +8,33 @@ import type { TestContext } from 'node:test';
 import { tellWhenFailed } from '../support/browser.ts';
 
 export const EXAMPLES_FOLDER = join(import.meta.dirname, '../../examples');
+export interface Example {
+  folder: string;
+  /** Of the library's settings. */
+  prefix: string;
+  /** How the name of its session cookie begins. */
+  cookie: string;
+  /** The module that decodes the cookie, and what it wants to know for that. */
+  jwt: string;
+  salt: string;
+}
+
+export const EXAMPLES: readonly Example[] = [
+  {
+    folder: 'nextjs-next-auth-4',
+    prefix: 'NEXTAUTH',
+    cookie: 'next-auth.session-token',
+    jwt: 'next-auth/jwt/index.js',
+    salt: '',
+  },
+  {
+    folder: 'nextjs-auth-js-5',
+    prefix: 'AUTH',
+    cookie: 'authjs.session-token',
+    jwt: '@auth/core/jwt.js',
+    salt: 'authjs.session-token',
+  },
+];
 const START_MS = 30_000;
 
 /** Installs what an example's lock file names, unless that is there already. */
@@ -22,7 +49,16 @@ export async function install(example: string): Promise<void> {
   await writeFile(marker, wanted);
 }
 
-export async function build(example: string): Promise<void> {
+const builds = new Map<string, Promise<void>>();
+
+/** Once in a process. */
+export function build(example: string): Promise<void> {
+  const begun = builds.get(example) ?? installAndBuild(example);
+  builds.set(example, begun);
+  return begun;
+}
+
+async function installAndBuild(example: string): Promise<void> {
   await install(example);
   await run(process.execPath, ['node_modules/next/dist/bin/next', 'build'], join(EXAMPLES_FOLDER, example));
 }

@@ -5,31 +5,17 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Page } from 'playwright-core';
+import { proofs } from '../proofs/nextjs.proof.ts';
+import { testFew } from '../proofs/proof.ts';
 import { createBrowser } from '../support/browser.ts';
 import { startIssuer } from '../support/issuer.ts';
 import { freePort } from '../support/ports.ts';
-import { build, EXAMPLES_FOLDER, start } from './next-app.ts';
+import { build, EXAMPLES, EXAMPLES_FOLDER, start } from './next-app.ts';
 import { endOtherSessions, newPerson, register, signedOutAt, signIn } from './person.ts';
 
 /** Long enough for a page view before the end, short enough to wait for it. The apps refresh 5 s early. */
 const ACCESS_TOKEN_SECONDS = 9;
 
-const EXAMPLES = [
-  {
-    folder: 'nextjs-next-auth-4',
-    prefix: 'NEXTAUTH',
-    cookie: 'next-auth.session-token',
-    jwt: 'next-auth/jwt/index.js',
-    salt: '',
-  },
-  {
-    folder: 'nextjs-auth-js-5',
-    prefix: 'AUTH',
-    cookie: 'authjs.session-token',
-    jwt: '@auth/core/jwt.js',
-    salt: 'authjs.session-token',
-  },
-];
 const browser = createBrowser();
 
 for (const { folder, prefix, cookie, jwt, salt } of EXAMPLES) {
@@ -95,6 +81,8 @@ for (const { folder, prefix, cookie, jwt, salt } of EXAMPLES) {
     await page.locator('input[name=password]').waitFor(); // the issuer asks again: its session is over, too
   });
 }
+
+testFew(...proofs);
 
 async function assertProtected(page: Page, person: { name: string; email: string }): Promise<void> {
   const text = async (id: string) => (await page.locator(id).textContent()) ?? '';

@@ -1,0 +1,133 @@
+/**
+ * People at the two Next.js examples stay signed in while every page view refreshes: in a server component, which can't
+ * store what it got, in the proxy, which does, and in two tabs at two instances of the app, which share no memory.
+ */
+import assert from 'node:assert/strict';
+import { randomBytes } from 'node:crypto';
+import { join } from 'node:path';
+import type { TestContext } from 'node:test';
+import type { Page } from 'playwright-core';
+import { build, EXAMPLES, EXAMPLES_FOLDER, type Example, start } from '../journeys/next-app.ts';
+import { newPerson, type Person, register } from '../journeys/person.ts';
+import { createBrowser } from '../support/browser.ts';
+import { type Issuer, startIssuer } from '../support/issuer.ts';
+import { freePort } from '../support/ports.ts';
+import { type Proof, pause } from './proof.ts';
+
+const ACCESS_TOKEN_SECONDS = 5;
+/** A refresh token of this life rotates from its 11th second on. */
+const REFRESH_TOKEN_SECONDS = 15;
+const LATE_SECONDS = 11;
+const VIEWS_A_ROUND = 5;
+
+const browser = createBrowser();
+
+interface Figures {
+  views: number;
+  /** Distinct refresh tokens that the app's cookie held. */
+  refreshTokens: number;
+}
+
+const pageViews = (example: Example): Proof<{ 'page views': number }> => ({
+  fault: `${example.folder} with a ${ACCESS_TOKEN_SECONDS}-second access token, refreshed by pages and proxy, two tabs at two instances`,
+  promise: 'the person stays signed in, whether the refresh token is kept or rotates',
+  few: { 'page views': VIEWS_A_ROUND },
+  full: { 'page views': 50 },
+
+  async run(t, size) {
+    await build(example.folder);
+    const issuer = await startIssuer(t, { env: { LATCHKEY_ACCESS_TOKEN_TTL: `${ACCESS_TOKEN_SECONDS}s` } });
+    const [kept, rotated] = await Promise.all([
+      viewPages(t, issuer, example, size['page views'], { restSeconds: ACCESS_TOKEN_SECONDS + 0.5 }),
+      viewPages(t, issuer, example, size['page views'], {
+        restSeconds: LATE_SECONDS,
+        client: { refresh_token_idle_ttl: REFRESH_TOKEN_SECONDS },
+      }),
+    ]);
+    assert.equal(kept.refreshTokens, 1, 'a confidential client keeps its refresh token');
+    assert.ok(rotated.refreshTokens > rotated.views / VIEWS_A_ROUND, 'it rotated in every round');
+    const said = (words: string) => issuer.output().split(words).length - 1;
+    const repeats = said('"kind":"race"');
+    assert.ok(repeats >= rotated.views / VIEWS_A_ROUND, 'in every round the other instance showed the spent token');
+    assert.equal(said('"kind":"theft"'), 0);
+    return `${kept.views} views with one refresh token and ${rotated.views} with ${rotated.refreshTokens}, 0 signed out; ${said('"/oauth2/token"')} requests for tokens, ${repeats} of a spent one`;
+  },
+});
+
+export const proofs = EXAMPLES.map(pageViews);
+
+async function viewPages(
+  t: TestContext,
+  issuer: Issuer,
+  { folder, prefix, cookie, jwt, salt }: Example,
+  least: number,
+  { restSeconds, client: metadata = {} }: { restSeconds: number; client?: Record<string, unknown> },
+): Promise<Figures> {
+  const ports = [await freePort(), await freePort()];
+  const [app, other] = ports.map((port) => `http://localhost:${port}`) as [string, string];
+  const secret = randomBytes(32).toString('base64');
+  const client = await issuer.createClient({
+    client_name: 'Next.js with Latchkey',
+    redirect_uris: [`${app}/api/auth/callback/latchkey`],
+    grant_types: ['authorization_code', 'refresh_token'],
+    first_party: true,
+    ...metadata,
+  });
+  const env = {
+    LATCHKEY_ISSUER: issuer.url,
+    LATCHKEY_CLIENT_ID: client.client_id,
+    LATCHKEY_CLIENT_SECRET: client.client_secret,
+    [`${prefix}_URL`]: app,
+    [`${prefix}_SECRET`]: secret,
+  };
+  for (const port of ports) await start(t, folder, port, env);
+  const { decode } = await import(join(EXAMPLES_FOLDER, folder, 'node_modules', jwt));
+  const page = await browser.page(t);
+  const tab = await page.context().newPage();
+  const person = newPerson();
+  const refreshTokens = new Set<string>();
+  const sessionCookie = async () =>
+    (await page.context().cookies(app)).find(({ name }) => name.startsWith(cookie))?.value;
+  const note = async () =>
+    refreshTokens.add((await decode({ token: await sessionCookie(), secret, salt })).refreshToken);
+
+  await page.goto(`${app}/protected`);
+  await page.getByRole('button', { name: 'Register' }).click();
+  await register(page, issuer, person);
+  await page.waitForURL(`${app}/protected`);
+  await page.waitForLoadState('networkidle');
+  await note();
+
+  let views = 0;
+  while (views < least) {
+    await pause(restSeconds * 1000);
+    const before = await sessionCookie();
+    for (const instance of [app, other]) await assertServerComponent(page, `${instance}/`, person);
+    assert.equal(await sessionCookie(), before, 'a server component stores nothing: the next view shows the old token');
+    await Promise.all([
+      assertProxied(page, `${app}/protected`, person),
+      assertProxied(tab, `${other}/protected`, person),
+    ]);
+    assert.notEqual(await sessionCookie(), before, 'the proxy stores it');
+    await note();
+    await assertProxied(page, `${app}/protected`, person);
+    await page.waitForLoadState('networkidle');
+    await note();
+    views += VIEWS_A_ROUND;
+  }
+  return { views, refreshTokens: refreshTokens.size };
+}
+
+/** The start page without its scripts: nothing but the server component speaks to the issuer. */
+async function assertServerComponent(page: Page, url: string, { name }: Person): Promise<void> {
+  const html = await (await page.request.get(url)).text();
+  assert.match(html, /Signed in as/, url);
+  assert.ok(html.includes(name));
+}
+
+/** The proxy's page, which reads the account with the access token. */
+async function assertProxied(page: Page, url: string, { email }: Person): Promise<void> {
+  await page.goto(url);
+  assert.equal(await page.getByRole('heading', { level: 1 }).textContent(), 'Protected', url);
+  assert.equal(JSON.parse((await page.locator('#account').textContent()) ?? '').email, email);
+}
