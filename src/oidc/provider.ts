@@ -145,10 +145,14 @@ function features(options: ProviderOptions): NonNullable<Configuration['features
     },
     introspection: {
       enabled: true,
-      // A caller sees its own tokens and, as a resource server, those meant for it (RFC 7662 section 4).
-      allowedPolicy: async (_ctx, client, token) =>
-        client.clientAuthMethod !== 'none' &&
-        (token.clientId === client.clientId || (token as { aud?: unknown }).aud === client.clientId),
+      // A caller sees its own tokens and, as a resource server, those meant for it (RFC 7662 section 4). What a client
+      // holds that is switched off or gone is not active: the core looks for it and takes for granted that it is there.
+      allowedPolicy: async (ctx, client, token) => {
+        if (client.clientAuthMethod === 'none') return false;
+        if (token.clientId === client.clientId) return true;
+        if ((token as { aud?: unknown }).aud !== client.clientId) return false;
+        return (await ctx.oidc.provider.Client.find(token.clientId as string)) !== undefined;
+      },
     },
     resourceIndicators: {
       enabled: true,
