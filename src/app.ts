@@ -31,6 +31,9 @@ import { mountRegistration } from './login/register-routes.ts';
 import { mountSignIn } from './login/routes.ts';
 import { mountWebFinger, WEBFINGER_PATH } from './oidc/webfinger.ts';
 import { mountHealth } from './ops/health.ts';
+import type { Metrics } from './ops/metrics.ts';
+import { METRICS_PATH, mountMetrics } from './ops/metrics-routes.ts';
+import { createCounts } from './ops/metrics-store.ts';
 import { createWriteProbe } from './ops/probe-store.ts';
 import { createProtocol } from './protocol.ts';
 import type { Services } from './services.ts';
@@ -39,7 +42,12 @@ import { describeDevice } from './sessions/device.ts';
 /** Answered on any host: probes know no names. */
 const HEALTH_PATHS = ['/livez', '/readyz', '/healthz'];
 
-export async function createApp(services: Services, { draining }: { draining(): boolean }): Promise<Listener> {
+export interface AppOptions {
+  draining(): boolean;
+  metrics: Metrics;
+}
+
+export async function createApp(services: Services, { draining, metrics }: AppOptions): Promise<Listener> {
   const { settings, issuer, log, renderer, i18n, sessions, accounts, policy } = services;
   const https = settings.secureCookies;
   const cookieKeys = createCookieKeys([services.keyring.key('cookie')]);
@@ -50,7 +58,14 @@ export async function createApp(services: Services, { draining }: { draining(): 
   });
 
   const headers = securityHeaders({ https, hstsSubdomains: settings.hstsSubdomains });
-  const protocol = await createProtocol(services, { cookieKeys, headers, visitorOf, originOf: origin, unforeseen });
+  const protocol = await createProtocol(services, {
+    cookieKeys,
+    headers,
+    visitorOf,
+    originOf: origin,
+    unforeseen,
+    observer: metrics.protocol,
+  });
   const { flows } = protocol;
 
   // The pages and the API
@@ -80,6 +95,7 @@ export async function createApp(services: Services, { draining }: { draining(): 
     actions: { windows: services.windows, perMinute: settings.limits.actionsPerMinute },
     pages: { windows: createMemoryWindows(), perMinute: settings.limits.pagesPerMinute },
     addressOf: (ctx) => requestContext(ctx.req).address,
+    onLimited: metrics.limited,
   });
   const api = createAccountApi({
     ...services,
@@ -93,6 +109,17 @@ export async function createApp(services: Services, { draining }: { draining(): 
   if (settings.docs) mountDocsPage(router, { renderer, document: api.document });
   mountWebFinger(router, issuer);
   mountHealth(router, { database: createWriteProbe(services.db), volatile: services.artifacts.volatile, draining });
+  metrics.watch({
+    counts: createCounts(services.db),
+    hashes: services.passwords.stats,
+    degraded: () => services.artifacts.volatile?.state() === 'degraded',
+    signingKeys: services.keys.list,
+  });
+  mountMetrics(router, {
+    registry: metrics.registry,
+    token: settings.metricsToken,
+    development: settings.development,
+  });
   if (services.mailbox) mountDevPages(router, { mailbox: services.mailbox, renderer, issuer });
   router.get('/', (ctx) => ctx.redirect('/account'));
 
@@ -108,7 +135,7 @@ export async function createApp(services: Services, { draining }: { draining(): 
     failures({
       pages: pageErrors({ page: renderer.page, development: settings.development, log }),
       problems: problems({ log }),
-      machinePaths: HEALTH_PATHS,
+      machinePaths: [...HEALTH_PATHS, METRICS_PATH],
     }),
   );
   app.use(pageQuery({ except: [WEBFINGER_PATH] }));
@@ -120,8 +147,9 @@ export async function createApp(services: Services, { draining }: { draining(): 
   return createFront({
     issuer: settings.issuer,
     trustProxy: settings.trustProxy,
-    anyHostPaths: HEALTH_PATHS,
-    observe: requestLog({ log, quietPaths: HEALTH_PATHS }),
+    // With a token it is asked by its inner address, too; without one, a name that leads here must not open it.
+    anyHostPaths: settings.metricsToken ? [...HEALTH_PATHS, METRICS_PATH] : HEALTH_PATHS,
+    observe: requestLog({ log, quietPaths: [...HEALTH_PATHS, METRICS_PATH], onFinished: metrics.finished }),
     next: (req, res) => void (protocol.serves(req.url ?? '') ? protocol.listener(req, res) : ours(req, res)),
   });
 

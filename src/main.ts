@@ -12,7 +12,7 @@ import { createLog } from './http/log.ts';
 import { openForCommand } from './open.ts';
 import { root, viewsDir } from './places.ts';
 import { databaseTarget, prepare, type Running, serve } from './serve.ts';
-import { isWorker, supervise } from './workers.ts';
+import { isWorker, supervise, workerNumber } from './workers.ts';
 
 interface Configuration {
   settings: Settings;
@@ -76,7 +76,7 @@ async function runOne(): Promise<number> {
     };
     // Before anything is open: a signal during the start is kept for its end.
     onStopSignal(stop);
-    serve(configuration()).then((ready) => {
+    serve({ ...configuration(), worker: workerNumber }).then((ready) => {
       running = ready;
       if (settings.development && !isWorker) announce(running.seed);
       log.info({ issuer: settings.issuer.origin, port: settings.port, pid: process.pid }, 'listening');

@@ -23,6 +23,7 @@ import { createProvider, ROUTES } from './oidc/provider.ts';
 import { createRefreshReplay } from './oidc/refresh-replay.ts';
 import { createRefuser } from './oidc/refusal.ts';
 import { createSourceLimit } from './oidc/source-limit.ts';
+import { createTokenWatch, type ProtocolObserver } from './oidc/token-watch.ts';
 import type { Services } from './services.ts';
 
 export interface ProtocolOptions {
@@ -30,6 +31,7 @@ export interface ProtocolOptions {
   headers: ReturnType<typeof securityHeaders>;
   visitorOf(req: Context['req']): { ip: string; userAgent: string | null };
   originOf(ctx: { req: Context['req'] }, via: Via): Origin;
+  observer: ProtocolObserver;
   /** What no layer caught. */
   unforeseen(error: Error, ctx?: Context): void;
 }
@@ -69,6 +71,7 @@ export async function createProtocol(services: Services, options: ProtocolOption
   const refuse = createRefuser({ errorPage: protocolPages.pages.error, originAllowed: clients.originAllowed });
   const layers = [
     options.headers,
+    createTokenWatch(options.observer),
     createSourceLimit({
       windows: createMemoryWindows(),
       perMinute: settings.limits.pagesPerMinute,

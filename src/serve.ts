@@ -9,6 +9,7 @@ import { checkSoundness } from './db/soundness.ts';
 import { seedDevelopmentClient } from './dev/seed.ts';
 import { createServer } from './http/server.ts';
 import { startSweeping } from './jobs/sweep.ts';
+import { createMetrics } from './ops/metrics.ts';
 import { migrationsDir } from './places.ts';
 import { databaseTarget, openServices, type Services } from './services.ts';
 
@@ -18,6 +19,8 @@ export interface ServeOptions {
   settings: Settings;
   file: ConfigFile;
   log: Logger;
+  /** The number of this process, when several serve. */
+  worker?: number | undefined;
 }
 
 export interface Running {
@@ -29,12 +32,13 @@ export interface Running {
 }
 
 /** @throws DatabaseFault, KeyringFault, SchemaFault, ListenFault, AppError: each with a sentence for the operator. */
-export async function serve({ settings, file, log }: ServeOptions): Promise<Running> {
+export async function serve({ settings, file, log, worker }: ServeOptions): Promise<Running> {
   await prepareSchema(settings, log);
-  const services = await openServices({ settings, file, log });
+  const metrics = createMetrics({ worker });
+  const services = await openServices({ settings, file, log, observer: metrics });
   const seed = await applyConfiguration(services, file);
   let draining = false;
-  const app = await createApp(services, { draining: () => draining });
+  const app = await createApp(services, { draining: () => draining, metrics });
   const server = createServer(app, { maxConnections: settings.maxConnections });
   await server.listen({ host: settings.host, port: settings.port });
   services.outbox.start();

@@ -32,6 +32,7 @@ import { createSqlWindows } from './limits/window-store.ts';
 import { createMailbox } from './mail/mailbox.ts';
 import { createPost } from './mail/post.ts';
 import { createClientStore } from './oidc/client-store.ts';
+import { clientWords } from './oidc/client-words.ts';
 import { createClients } from './oidc/clients.ts';
 import { createConsentStore } from './oidc/consent-store.ts';
 import { createConsents } from './oidc/consents.ts';
@@ -41,6 +42,7 @@ import { createKeys, rotationEvent } from './oidc/keys.ts';
 import { ACCOUNT_CLIENT_ID } from './oidc/provider.ts';
 import { createResources } from './oidc/resources.ts';
 import { clientValidator } from './oidc/validate.ts';
+import type { Metrics } from './ops/metrics.ts';
 import { assetsDir, migrationsDir, viewsDir } from './places.ts';
 import { createEndings } from './sessions/endings.ts';
 import { createGrantStore } from './sessions/grant-store.ts';
@@ -57,16 +59,19 @@ export interface ServicesOptions {
   settings: Settings;
   file: ConfigFile;
   log: Logger;
+  /** Hears of what happened, after it is done. */
+  observer?: Pick<Metrics, 'database' | 'recorded' | 'delivered'>;
 }
 
 /** @throws DatabaseFault, KeyringFault with a sentence for the operator. */
-export async function openServices({ settings, file, log }: ServicesOptions) {
+export async function openServices({ settings, file, log, observer }: ServicesOptions) {
   const issuer = settings.issuer.origin;
-  const db = await connect(databaseTarget(settings));
+  const db = await connect({ ...databaseTarget(settings), observe: observer?.database });
   const keyring = await createKeyring({ store: createDataKeyStore(db), secretKeys: settings.secretKeys });
   const audit = createAuditLog({
     db,
     keyring,
+    onRecorded: observer?.recorded,
     retentionMs: settings.auditRetention * 1000,
     onCheckpoint: ({ seq, chain }) => log.info({ checkpoint: `${seq}:${chain}` }, 'audit checkpoint'),
     onError: (error) => log.error({ err: error }, 'the audit log could not be sealed; the next round tries again'),
@@ -97,8 +102,11 @@ export async function openServices({ settings, file, log }: ServicesOptions) {
         render: (locale, template, data) => renderer.mail(mailLocale(locale), template, data),
       }),
     },
-    onFailure: (job, error) =>
-      log.warn({ job, err: error }, job.dead ? 'a delivery failed for good' : 'a delivery failed and will be repeated'),
+    onDelivered: (kind) => observer?.delivered(kind, 'sent'),
+    onFailure(job, error) {
+      observer?.delivered(job.kind, job.dead ? 'dead' : 'failed');
+      log.warn({ job, err: error }, job.dead ? 'a delivery failed for good' : 'a delivery failed and will be repeated');
+    },
   });
 
   // In development the applications run on this machine, too.
@@ -238,13 +246,3 @@ export async function openServices({ settings, file, log }: ServicesOptions) {
 }
 
 export type Services = Awaited<ReturnType<typeof openServices>>;
-
-function clientWords(client: Awaited<ReturnType<ReturnType<typeof createClients>['find']>>) {
-  if (!client) return undefined;
-  const uri = client.metadata['client_uri'];
-  return {
-    name: client.name,
-    uri: typeof uri === 'string' ? uri : null,
-    firstParty: client.metadata['first_party'] === true,
-  };
-}

@@ -8,6 +8,8 @@ const TOO_MANY = { deaths: 10, spanMs: 20_000 };
 const PAUSE_MS = 300;
 
 export const isWorker: boolean = cluster.isWorker;
+/** Counted from 1 in the order of the starts; undefined in a process that serves alone. */
+export const workerNumber: number | undefined = cluster.worker?.id;
 
 export interface Supervision {
   /** Resolves when the first worker listens. */

@@ -44,10 +44,10 @@ const MAY_IMPORT: Record<string, string[]> = {
   cli: ['config', 'db', 'keyring', 'mail', ...PLUMBING, ...FEATURES],
 
   // Where parts meet.
-  'services.ts': ROOT,
+  'services.ts': [...ROOT, 'ops'],
   'protocol.ts': [...ROOT, ...DOORS, 'services.ts'],
   'app.ts': [...ROOT, ...DOORS, 'protocol.ts', 'services.ts'],
-  'serve.ts': [...ROOT, 'dev', 'app.ts', 'services.ts'],
+  'serve.ts': [...ROOT, 'dev', 'ops', 'app.ts', 'services.ts'],
   'open.ts': [...ROOT, 'cli', 'serve.ts', 'services.ts'],
   'banner.ts': ['config', 'cli', 'dev'],
   'workers.ts': [],

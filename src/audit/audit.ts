@@ -4,7 +4,7 @@
  */
 import { randomBytes } from 'node:crypto';
 import type { Database } from '../db/database.ts';
-import type { Steps } from '../db/statement.ts';
+import { afterCommit, type Steps } from '../db/statement.ts';
 import type { AuditEntry, NewEvent } from './events.ts';
 import type { Facts, Macs } from './macs.ts';
 import type { AuditStore, Filter, Row } from './store.ts';
@@ -17,9 +17,11 @@ export interface AuditOptions {
   db: Database;
   store: AuditStore;
   macs: Macs;
+  /** Hears of each event once it is committed. */
+  onRecorded?: ((event: NewEvent) => void) | undefined;
 }
 
-export function createAudit({ db, store, macs }: AuditOptions) {
+export function createAudit({ db, store, macs, onRecorded }: AuditOptions) {
   let count = Math.floor(Math.random() * 0x8000);
 
   /** Time first, then a count, so that what one process records lies in the order in which it happened. */
@@ -47,7 +49,8 @@ export function createAudit({ db, store, macs }: AuditOptions) {
       request_id: by.requestId,
       details: JSON.stringify(event.details ?? {}),
     };
-    yield* store.insert({ ...row, mac: macs.row(row) });
+    const insert = store.insert({ ...row, mac: macs.row(row) });
+    yield* onRecorded ? afterCommit(insert, () => onRecorded(event)) : insert;
   }
 
   async function list(filter: Filter, limit: number, cursor?: string) {

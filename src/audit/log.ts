@@ -1,25 +1,24 @@
 /** The record put together: recording, reading, sealing, checking, and what the retention removes. */
-import type { Database } from '../db/database.ts';
 import type { Keyring } from '../keyring/keyring.ts';
-import { createAudit } from './audit.ts';
+import { type AuditOptions, createAudit } from './audit.ts';
 import { createMacs, type Mark } from './macs.ts';
 import { createSealer, type SealerOptions } from './sealer.ts';
 import { createAuditStore } from './store.ts';
 import { createVerify } from './verify.ts';
 
-export type AuditLogOptions = { db: Database; keyring: Pick<Keyring, 'mac'> } & Pick<
-  SealerOptions,
-  'retentionMs' | 'onCheckpoint' | 'onError'
->;
+export type AuditLogOptions = Pick<AuditOptions, 'db' | 'onRecorded'> & { keyring: Pick<Keyring, 'mac'> } & Pick<
+    SealerOptions,
+    'retentionMs' | 'onCheckpoint' | 'onError'
+  >;
 
-export function createAuditLog({ db, keyring, ...rules }: AuditLogOptions) {
+export function createAuditLog({ db, keyring, onRecorded, ...rules }: AuditLogOptions) {
   const macs = createMacs(keyring);
   const store = createAuditStore(db);
   const sealer = createSealer({ db, store, macs, ...rules });
   const verify = createVerify({ store, macs });
 
   return {
-    ...createAudit({ db, store, macs }),
+    ...createAudit({ db, store, macs, onRecorded }),
     start: sealer.start,
     stop: sealer.stop,
     sweep: sealer.sweep,

@@ -2,6 +2,7 @@
 import { closeSync, mkdirSync, openSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import type { Database } from './database.ts';
+import type { DatabaseObserver } from './observed.ts';
 
 export interface DatabaseTarget {
   /** `postgres://…`, or unset for SQLite. */
@@ -10,6 +11,8 @@ export interface DatabaseTarget {
   file: string;
   /** Refuse when there is no SQLite file yet, instead of making one. */
   mustExist?: boolean;
+  /** Hears how long everything takes. */
+  observe?: DatabaseObserver | undefined;
 }
 
 /** A database that can't be opened; the message is a sentence for the operator. */
@@ -17,12 +20,12 @@ export class DatabaseFault extends Error {}
 
 /** @throws DatabaseFault when the driver does not load, the server does not answer or the file is no database. */
 export async function connect(target: DatabaseTarget): Promise<Database> {
-  return target.url ? connectPostgres(target.url) : connectSqlite(target);
+  return target.url ? connectPostgres(target.url, target.observe) : connectSqlite(target);
 }
 
-async function connectPostgres(url: string): Promise<Database> {
+async function connectPostgres(url: string, observe?: DatabaseObserver): Promise<Database> {
   const { openPostgres } = await import('./postgres.ts');
-  const database = openPostgres(url);
+  const database = openPostgres(url, { observe });
   const { host } = new URL(url);
   try {
     await database.one('SELECT 1 AS up');
@@ -36,7 +39,7 @@ async function connectPostgres(url: string): Promise<Database> {
   return database;
 }
 
-async function connectSqlite({ file, mustExist = false }: DatabaseTarget): Promise<Database> {
+async function connectSqlite({ file, mustExist = false, observe }: DatabaseTarget): Promise<Database> {
   if (mustExist && (statSync(file, { throwIfNoEntry: false })?.size ?? 0) === 0) {
     throw new DatabaseFault(
       `There is no database at ${file}. For a new installation run "latchkey migrate", which makes it; otherwise check LATCHKEY_DATA_DIR and the disk that it is on, or restore a backup.`,
@@ -47,7 +50,7 @@ async function connectSqlite({ file, mustExist = false }: DatabaseTarget): Promi
     // Made for its owner alone; the files that SQLite lays beside it take its mode.
     closeSync(openSync(file, 'a', 0o600));
     const { openSqlite } = await import('./sqlite.ts');
-    return openSqlite(file);
+    return openSqlite(file, observe);
   } catch (error) {
     throw new DatabaseFault(
       `The database ${file} can't be opened (${reason(error)}). Check that the file is a SQLite database, that its folder exists and that this user may write both.`,

@@ -4,7 +4,8 @@
  */
 import { createHash } from 'node:crypto';
 import pg from 'pg';
-import { type Database, driveAsync, storageUnavailable, UniqueViolation } from './database.ts';
+import { type Database, driveAsync, type Engine, storageUnavailable, UniqueViolation } from './database.ts';
+import { type DatabaseObserver, observed } from './observed.ts';
 import { gatherWrites } from './request-unit.ts';
 import type { Statement, Unit, Value } from './statement.ts';
 
@@ -19,7 +20,10 @@ const types = {
 };
 
 /** Opens a pool of at most `max` connections. The caller checks with `one('SELECT 1')` that the server answers. */
-export function openPostgres(url: string, { max = 10 }: { max?: number } = {}): Database {
+export function openPostgres(
+  url: string,
+  { max = 10, observe }: { max?: number; observe?: DatabaseObserver | undefined } = {},
+): Database {
   const pool = new pg.Pool({
     connectionString: url,
     max,
@@ -98,7 +102,7 @@ export function openPostgres(url: string, { max = 10 }: { max?: number } = {}): 
     }
   }
 
-  return gatherWrites({
+  const engine: Engine = {
     dialect: 'postgres',
     one: async <Row>(sql: string, ...params: Value[]) =>
       (await execute(pool, { sql, params, want: 'one' })) as Row | undefined,
@@ -107,7 +111,8 @@ export function openPostgres(url: string, { max = 10 }: { max?: number } = {}): 
     run: (sql, ...params) => again(() => execute(pool, { sql, params, want: 'run' }) as Promise<number>),
     write,
     close: () => pool.end(),
-  });
+  };
+  return gatherWrites(observe ? observed(engine, observe) : engine);
 }
 
 /** A deadlock or a serialisation failure: the unit may simply run again. */

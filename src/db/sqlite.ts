@@ -3,7 +3,8 @@
  * turn of the event loop asks for share one transaction, each as a savepoint, and every caller waits for its commit.
  */
 import Sqlite from 'better-sqlite3';
-import { type Database, drive, storageUnavailable, UniqueViolation } from './database.ts';
+import { type Database, drive, type Engine, storageUnavailable, UniqueViolation } from './database.ts';
+import { type DatabaseObserver, observed } from './observed.ts';
 import { gatherWrites } from './request-unit.ts';
 import type { Statement, Unit, Value } from './statement.ts';
 
@@ -25,7 +26,7 @@ type Outcome = { ok: true; value: unknown } | { ok: false; error: unknown };
 
 /** Opens the file (made when absent) with durable settings, which are asserted, not hoped for (SQLite forgets
  * `synchronous=FULL` at every open under WAL). Throws when the file is no database or can't be opened. */
-export function openSqlite(filename: string): Database {
+export function openSqlite(filename: string, observe?: DatabaseObserver): Database {
   const connection = new Sqlite(filename, { timeout: BUSY_TIMEOUT_MS });
   configure(connection);
   const statements = new Map<string, Sqlite.Statement>();
@@ -148,7 +149,7 @@ export function openSqlite(filename: string): Database {
     });
   }
 
-  return gatherWrites({
+  const engine: Engine = {
     dialect: 'sqlite',
     one: (sql, ...params) => read('one', sql, params),
     all: (sql, ...params) => read('all', sql, params),
@@ -165,7 +166,8 @@ export function openSqlite(filename: string): Database {
       }
       connection.close();
     },
-  });
+  };
+  return gatherWrites(observe ? observed(engine, observe) : engine);
 }
 
 function attempt(work: () => unknown): Outcome {

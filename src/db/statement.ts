@@ -9,6 +9,8 @@ export interface Statement {
   readonly params: readonly Value[];
   /** `one`: first row or undefined; `all`: every row; `run`: the number of changed rows. */
   readonly want: 'one' | 'all' | 'run';
+  /** Called once when the unit is committed, where the database is observed. Must not throw. */
+  readonly committed?: () => void;
 }
 
 export type Steps<Result> = Generator<Statement, Result, unknown>;
@@ -27,4 +29,12 @@ export function* all<Row>(sql: string, ...params: Value[]): Steps<Row[]> {
 /** The number of rows that the statement changed. */
 export function* run(sql: string, ...params: Value[]): Steps<number> {
   return (yield { sql, params, want: 'run' }) as number;
+}
+
+/** One statement that also tells of its commit. */
+export function* afterCommit<Result>(steps: Steps<Result>, committed: () => void): Steps<Result> {
+  const { done, value } = steps.next();
+  if (done) return value;
+  const answer = yield { ...value, committed };
+  return steps.next(answer).value as Result;
 }

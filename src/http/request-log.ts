@@ -7,6 +7,8 @@ export interface RequestLogOptions {
   log: Pick<Log, 'info' | 'warn' | 'debug'>;
   /** Paths that are asked every few seconds by probes: logged at level debug. */
   quietPaths?: readonly string[];
+  /** Told of each request with its path, for measurements. */
+  onFinished?(request: { method: string; path: string; status: number; seconds: number }): void;
 }
 
 /**
@@ -17,17 +19,19 @@ const LONG_SEGMENT = /\/(?=[^/]*[A-Z\d])([\w-]{6})[\w.~-]{14,}/g;
 const MAX_PATH = 200;
 
 /** For `createFront({ observe })`. */
-export function requestLog({ log, quietPaths = [] }: RequestLogOptions) {
+export function requestLog({ log, quietPaths = [], onFinished }: RequestLogOptions) {
   const quiet = new Set(quietPaths);
   return (req: IncomingMessage, res: ServerResponse): void => {
     const path = (req.url ?? '').split('?', 1)[0] as string;
     res.once('close', () => {
       const { id, address, startedAt } = requestContext(req);
+      const ms = performance.now() - startedAt;
+      onFinished?.({ method: req.method ?? '', path, status: res.statusCode, seconds: ms / 1000 });
       const line = {
         method: req.method,
         path: shortPath(path),
         status: res.statusCode,
-        ms: Math.round((performance.now() - startedAt) * 10) / 10,
+        ms: Math.round(ms * 10) / 10,
         request_id: id,
         address,
         ...(!res.writableFinished && { aborted: true }),

@@ -23,6 +23,7 @@ export interface LaneOptions {
   kind: string;
   handler: Handler;
   store: OutboxStore;
+  onDelivered?: ((kind: string) => void) | undefined;
   onFailure(job: LaneFailure, error: unknown): void;
 }
 
@@ -31,7 +32,7 @@ function isPermanent(error: unknown): boolean {
   return (error as { permanent?: unknown } | null)?.permanent === true;
 }
 
-export function createLane({ kind, handler, store, onFailure }: LaneOptions) {
+export function createLane({ kind, handler, store, onDelivered, onFailure }: LaneOptions) {
   const flying = new Set<Promise<void>>();
   let timer: NodeJS.Timeout | undefined;
   let claiming: Promise<void> | undefined;
@@ -39,10 +40,15 @@ export function createLane({ kind, handler, store, onFailure }: LaneOptions) {
   let stopped = true;
 
   async function deliver(job: Job): Promise<void> {
-    if (job.expiresAt <= Date.now()) return store.bury(job, 'expired before it could be delivered');
+    if (job.expiresAt <= Date.now()) {
+      const words = 'expired before it could be delivered';
+      onFailure({ id: job.id, kind, attempts: job.attempts, dead: true }, new Error(words));
+      return store.bury(job, words);
+    }
     const renewal = setInterval(() => void store.renew(job, LEASE_MS).catch(() => {}), RENEW_MS);
     try {
       await handler(job.payload() as never, { id: job.id });
+      onDelivered?.(kind);
       await store.done(job);
     } catch (error) {
       const dead = isPermanent(error);

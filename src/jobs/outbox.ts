@@ -12,15 +12,16 @@ export const DAY_MS = 86_400_000;
 export interface OutboxOptions {
   store: OutboxStore;
   handlers: Record<string, Handler>;
+  onDelivered?(kind: string): void;
   onFailure(job: LaneFailure, error: unknown): void;
 }
 
-export function createOutbox({ store, handlers, onFailure }: OutboxOptions) {
+export function createOutbox({ store, handlers, onDelivered, onFailure }: OutboxOptions) {
   const lanes = new Map<string, ReturnType<typeof createLane>>();
   let stopped = true;
 
   function handle(kind: string, handler: Handler): void {
-    const lane = createLane({ kind, handler, store, onFailure });
+    const lane = createLane({ kind, handler, store, onDelivered, onFailure });
     lanes.set(kind, lane);
     if (!stopped) lane.start();
   }

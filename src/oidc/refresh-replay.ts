@@ -36,6 +36,7 @@ export interface RefreshReplayOptions {
 }
 
 interface ReplayState {
+  refreshRepeat?: 'race' | 'theft';
   refreshAnswer?: Record<string, unknown>;
   refreshWon?: { token: string; settle(): void };
 }
@@ -72,6 +73,7 @@ export function createRefreshReplay({ rows, records, endGrant, onRepeat, onLostR
       if (token.exp !== undefined && token.exp <= now) return token;
       if (!sameCaller(ctx, token) || now - (token.consumed as number) >= replayWindow(ctx)) {
         await endGrant(token.grantId);
+        stateOf(ctx).refreshRepeat = 'theft';
         onRepeat('theft', facts);
         return undefined;
       }
@@ -134,6 +136,18 @@ export function createRefreshReplay({ rows, records, endGrant, onRepeat, onLostR
   }
 
   return { rows: guarded, middleware };
+}
+
+/** `ok`: answered without a new refresh token; `replayed`: the same answer again; `stolen`: the grant was ended. */
+export type RefreshOutcome = 'ok' | 'rotated' | 'replayed' | 'stolen' | 'refused';
+
+/** How a refresh ended, asked when it has been answered. */
+export function refreshOutcome(ctx: KoaContextWithOIDC): RefreshOutcome {
+  const { refreshAnswer, refreshWon, refreshRepeat } = ctx.state as ReplayState;
+  if (refreshRepeat === 'theft') return 'stolen';
+  if (ctx.status !== 200) return 'refused';
+  if (refreshAnswer) return 'replayed';
+  return refreshWon ? 'rotated' : 'ok';
 }
 
 /** Seconds; the client's own setting, or the default of its kind. */

@@ -1,0 +1,52 @@
+/** An engine whose durations are told, and whose statements may say what to do once they are committed. */
+import type { Engine } from './database.ts';
+import type { Statement, Steps, Unit, Value } from './statement.ts';
+
+/** Of one read, one writing statement or one unit with its wait for the commit; failed ones count, too. */
+export type DatabaseObserver = (operation: 'read' | 'write', seconds: number) => void;
+
+export function observed(engine: Engine, observe: DatabaseObserver): Engine {
+  function timed<Result>(operation: 'read' | 'write', work: () => Promise<Result>): Promise<Result> {
+    const startedAt = performance.now();
+    const told = () => observe(operation, (performance.now() - startedAt) / 1000);
+    const result = work();
+    result.then(told, told);
+    return result;
+  }
+
+  async function write<Result>(unit: Unit<Result>): Promise<Result> {
+    let done: Statement[] = [];
+    const result = await engine.write(() => {
+      // A body that runs again starts anew.
+      done = [];
+      return listened(unit(), done);
+    });
+    for (const statement of done) statement.committed?.();
+    return result;
+  }
+
+  return {
+    ...engine,
+    one: <Row>(sql: string, ...params: Value[]) => timed('read', () => engine.one<Row>(sql, ...params)),
+    all: <Row>(sql: string, ...params: Value[]) => timed('read', () => engine.all<Row>(sql, ...params)),
+    run: (sql, ...params) => timed('write', () => engine.run(sql, ...params)),
+    write: (unit) => timed('write', () => write(unit)),
+  };
+}
+
+/** The same steps; those that succeeded and wait for the commit are put into `done`. */
+function* listened<Result>(steps: Steps<Result>, done: Statement[]): Steps<Result> {
+  let step = steps.next();
+  while (!step.done) {
+    let answer: unknown;
+    try {
+      answer = yield step.value;
+    } catch (error) {
+      step = steps.throw(error);
+      continue;
+    }
+    if (step.value.committed) done.push(step.value);
+    step = steps.next(answer);
+  }
+  return step.value;
+}
