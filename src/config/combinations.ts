@@ -89,7 +89,5 @@ export function doubts(settings: Settings): string[] {
   if (!development && smtp?.searchParams.get('tls') === 'off' && !isLoopback(smtp.hostname)) {
     sentences.push('LATCHKEY_SMTP_URL has tls=off: codes and links travel in clear text to the mail server.');
   }
-  if (settings.metricsToken)
-    sentences.push('LATCHKEY_METRICS_TOKEN does nothing yet: this version serves no /metrics.');
   return sentences;
 }

@@ -217,7 +217,7 @@ export const GROUPS = {
       example: 'false',
     }),
     LATCHKEY_METRICS_TOKEN: optional(token, {
-      description: 'Bearer token for /metrics; reserved, this version serves none yet.',
+      description: 'Bearer token for /metrics (docs/metrics.md); in production there are no metrics without it.',
       expected: 'at least 24 characters that nobody guesses',
       example: '$(openssl rand -hex 24)',
       secret: true,
