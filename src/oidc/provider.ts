@@ -31,7 +31,7 @@ export const ROUTES = {
   backchannel_authentication: '/oauth2/bc-authorize',
 } as const;
 
-/** The client by which the hosted account pages sign people in: its codes are never redeemed. */
+/** The client by which the hosted account pages sign people in; they never redeem its codes. */
 export const ACCOUNT_CLIENT_ID = 'latchkey-account';
 
 export interface ProviderPages {
