@@ -23,6 +23,7 @@ import { requestLog } from './http/request-log.ts';
 import { edgeLimits } from './limits/edge.ts';
 import { createMemoryWindows } from './limits/window-store.ts';
 import { mountConsent } from './login/consent-routes.ts';
+import { mountFactors } from './login/factor-routes.ts';
 import { mountInvitations } from './login/invitation-routes.ts';
 import { createLogin } from './login/login.ts';
 import { createPages } from './login/pages.ts';
@@ -76,8 +77,21 @@ export async function createApp(services: Services, { draining, metrics }: AppOp
   const originOf = (ctx: Context) => origin(ctx, ctx.path.startsWith('/api/') ? 'api' : 'page');
   const passwordLength = { min: policy.minLength, max: policy.maxLength };
   const pages = createPages({ flows, csrf, i18n, renderer });
-  const login = { ...services, flows, pages, login: createLogin({ flows }), passwordLength, originOf };
+  const login = {
+    ...services,
+    flows,
+    pages,
+    login: createLogin({
+      ...services,
+      ...{ flows, originOf, living: accounts.living, kindsOf: services.factors.kindsOf },
+      remembered: async () => false,
+      secondFactorForAll: settings.factors.required === 'everybody',
+    }),
+    passwordLength,
+    originOf,
+  };
   mountSignIn(router, login);
+  mountFactors(router, login);
   mountRegistration(router, login);
   mountRecovery(router, login);
   mountConsent(router, { ...login, scopeWords, claimWords });
@@ -89,6 +103,7 @@ export async function createApp(services: Services, { draining, metrics }: AppOp
     stateKey: services.keyring.key('csrf'),
     sessions,
     accounts,
+    isFresh: services.isFresh,
   });
   mountAccountPages(router, { ...services, entrance, csrf, passwordLength, originOf });
   const limits = edgeLimits({

@@ -116,6 +116,7 @@ export async function createProtocol(services: Services, options: ProtocolOption
       cookieKeys: options.cookieKeys,
       secureCookies,
       lifetimes: settings.ttl,
+      strongTtl: settings.factors.strongTtl,
       resources: services.resources,
       locales: [...i18n.locales],
       links: services.branding.links,
@@ -172,6 +173,8 @@ export async function createProtocol(services: Services, options: ProtocolOption
       scope: found.scope ?? '',
       clientId: found.clientId as string,
       sessionUid: found.sessionUid,
+      authTime: found.extra?.['auth_time'] as number | undefined,
+      amr: found.extra?.['amr'] as string[] | undefined,
       jkt: found.jkt,
     };
   }

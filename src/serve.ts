@@ -51,6 +51,7 @@ export async function serve({ settings, file, log, worker }: ServeOptions): Prom
       services.refreshReplays.purge,
       services.rows.Grant.purge,
       services.challenges.purge,
+      services.steps.purge,
       services.windows.purge,
       services.audit.sweep,
       services.deadLetters.sweep,

@@ -11,14 +11,14 @@ import { createPasswords } from './accounts/passwords.ts';
 import { createRecovery } from './accounts/recovery.ts';
 import { createRegistration } from './accounts/registration.ts';
 import { createAccountStore } from './accounts/store.ts';
-import { openRedisArtifacts } from './artifacts/open.ts';
 import { createSqlArtifacts } from './artifacts/sql.ts';
 import { createAuditLog } from './audit/log.ts';
+import { openRedis, openSmtp } from './backends.ts';
 import type { ConfigFile } from './config/file.ts';
-import { redisAddress } from './config/redis-address.ts';
 import type { Settings } from './config/settings.ts';
 import { connect, type DatabaseTarget } from './db/connect.ts';
 import { pendingMigrations } from './db/migrate.ts';
+import { createFactorParts } from './factors/parts.ts';
 import { createAssets } from './http/assets.ts';
 import { createI18n, type Locale, readCatalogues } from './http/i18n.ts';
 import { createOutbound } from './http/outbound.ts';
@@ -76,7 +76,9 @@ export async function openServices({ settings, file, log, observer }: ServicesOp
     onCheckpoint: ({ seq, chain }) => log.info({ checkpoint: `${seq}:${chain}` }, 'audit checkpoint'),
     onError: (error) => log.error({ err: error }, 'the audit log could not be sealed; the next round tries again'),
   });
-  const artifacts = settings.redisUrl ? await openRedis(settings.redisUrl) : createSqlArtifacts({ db, keyring });
+  const artifacts = settings.redisUrl
+    ? await openRedis({ url: settings.redisUrl, db, keyring, log })
+    : createSqlArtifacts({ db, keyring });
 
   const branding = { name: 'Latchkey', links: {}, ...file.branding };
   const i18n = createI18n({ catalogues: readCatalogues(viewsDir) });
@@ -91,7 +93,7 @@ export async function openServices({ settings, file, log, observer }: ServicesOp
   });
 
   const mailbox = settings.smtpUrl ? undefined : createMailbox({ dir: settings.dataDir, keep: 200 });
-  const mailer = mailbox ?? (await openSmtp());
+  const mailer = mailbox ?? (await openSmtp({ url: settings.smtpUrl as string, from: settings.mailFrom, log }));
   const outboxStore = createOutboxStore({ db, keyring });
   const deadLetters = createDeadLetters({ db, store: outboxStore, audit });
   const outbox = createOutbox({
@@ -202,6 +204,7 @@ export async function openServices({ settings, file, log, observer }: ServicesOp
     registration,
     recovery: createRecovery(shared),
     invitations: createInvitations(shared),
+    ...createFactorParts({ db }),
     policy,
     passwords,
     pending: () => pendingMigrations(db, migrationsDir),
@@ -216,29 +219,6 @@ export async function openServices({ settings, file, log, observer }: ServicesOp
       await db.close();
     },
   };
-
-  function openRedis(url: string) {
-    return openRedisArtifacts({
-      target: redisAddress(url),
-      db,
-      keyring,
-      onFault: (error) => log.debug({ err: error }, 'a connection to Redis reports a fault'),
-      onState(state, cause) {
-        if (state === 'up') log.info({ redis: state }, 'Redis is back');
-        else log.warn({ redis: state, err: cause }, 'Redis is degraded: short-lived values go to the SQL database');
-      },
-      onEviction: (policy) =>
-        log.warn(
-          { redis: 'degraded', policy },
-          `Redis throws values away when it is full (maxmemory-policy ${policy}). Set maxmemory-policy noeviction.`,
-        ),
-    });
-  }
-
-  async function openSmtp() {
-    const { createSmtpMailer } = await import('./mail/smtp.ts');
-    return createSmtpMailer({ url: settings.smtpUrl as string, from: settings.mailFrom, log });
-  }
 
   function mailLocale(locale: string | null): Locale {
     return i18n.negotiate({ uiLocales: locale ?? '' });

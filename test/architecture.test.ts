@@ -8,7 +8,7 @@ import { importsOf, type Piece, pieces } from './support/source.ts';
 
 const PLUMBING = ['errors.ts', 'http'];
 const STORAGE = ['errors.ts', 'db', 'keyring', 'artifacts'];
-const FEATURES = ['accounts', 'sessions', 'oidc', 'limits', 'audit', 'jobs'];
+const FEATURES = ['accounts', 'factors', 'sessions', 'oidc', 'limits', 'audit', 'jobs'];
 const DOORS = ['login', 'account', 'api', 'device', 'dev', 'ops'];
 const ROOT = ['config', 'db', 'keyring', 'artifacts', 'mail', ...PLUMBING, ...FEATURES, 'places.ts'];
 
@@ -30,21 +30,24 @@ const MAY_IMPORT: Record<string, string[]> = {
   limits: STORAGE,
   audit: STORAGE,
   accounts: [...STORAGE, 'jobs', 'limits', 'audit'],
+  // What protects an account beyond its password, and how sure a sign-in is; knows no page and no protocol.
+  factors: [...STORAGE, 'jobs', 'limits', 'audit'],
   sessions: [...STORAGE, 'jobs', 'audit'],
-  // The protocol answers requests itself.
-  oidc: [...STORAGE, 'http', 'limits', 'audit'],
+  // The protocol answers requests itself, and judges how sure a sign-in is by the rules of factors.
+  oidc: [...STORAGE, 'http', 'limits', 'audit', 'factors'],
 
   // Doors: they decide who asks, a feature decides what happens.
-  login: [...PLUMBING, 'accounts', 'sessions', 'oidc', 'limits', 'audit'],
-  account: [...PLUMBING, 'accounts', 'sessions', 'oidc', 'limits', 'audit'],
-  api: [...PLUMBING, 'accounts', 'sessions', 'oidc', 'limits', 'audit'],
+  login: [...PLUMBING, 'accounts', 'factors', 'sessions', 'oidc', 'limits', 'audit'],
+  account: [...PLUMBING, 'accounts', 'factors', 'sessions', 'oidc', 'limits', 'audit'],
+  api: [...PLUMBING, 'accounts', 'factors', 'sessions', 'oidc', 'limits', 'audit'],
   device: [...PLUMBING, 'sessions', 'oidc', 'limits'],
   dev: [...PLUMBING, 'mail', 'oidc'],
   ops: [...PLUMBING, 'db', 'artifacts'],
   cli: ['config', 'db', 'keyring', 'mail', ...PLUMBING, ...FEATURES],
 
   // Where parts meet.
-  'services.ts': [...ROOT, 'ops'],
+  'backends.ts': ['artifacts', 'config', 'db', 'keyring', 'mail'],
+  'services.ts': [...ROOT, 'backends.ts', 'ops'],
   'protocol.ts': [...ROOT, ...DOORS, 'services.ts'],
   'app.ts': [...ROOT, ...DOORS, 'protocol.ts', 'services.ts'],
   'serve.ts': [...ROOT, 'dev', 'ops', 'app.ts', 'services.ts'],

@@ -7,6 +7,7 @@ import type { Context } from 'koa';
 import type { Accounts } from '../accounts/accounts.ts';
 import type { Account } from '../accounts/store.ts';
 import { AppError } from '../errors.ts';
+import type { IsFresh } from '../factors/freshness.ts';
 import { requestContext } from '../http/request-context.ts';
 import { ACCOUNT_CLIENT_ID, cookieNames, ROUTES } from '../oidc/provider.ts';
 import type { CurrentSession, Sessions } from '../sessions/sessions.ts';
@@ -19,6 +20,7 @@ export interface EntranceOptions {
   stateKey: Buffer;
   sessions: Sessions;
   accounts: Accounts;
+  isFresh: IsFresh;
 }
 
 export interface SignedIn {
@@ -26,7 +28,7 @@ export interface SignedIn {
   session: CurrentSession;
 }
 
-export function createEntrance({ issuer, secureCookies, stateKey, sessions, accounts }: EntranceOptions) {
+export function createEntrance({ issuer, secureCookies, stateKey, sessions, accounts, isFresh }: EntranceOptions) {
   const cookie = cookieNames(secureCookies).session;
   const mac = (path: string) => createHmac('sha256', stateKey).update(`account return|${path}`).digest();
 
@@ -41,7 +43,7 @@ export function createEntrance({ issuer, secureCookies, stateKey, sessions, acco
     return session && account ? { session, account } : undefined;
   }
 
-  function authorizationUrl(returnTo: string, prompt?: string): string {
+  function authorizationUrl(returnTo: string, more: { prompt?: string; login_hint?: string } = {}): string {
     const url = new URL(ROUTES.authorization, issuer);
     const state = `${Buffer.from(returnTo).toString('base64url')}.${mac(returnTo).toString('base64url')}`;
     const challenge = createHash('sha256').update(randomBytes(32)).digest('base64url');
@@ -53,23 +55,36 @@ export function createEntrance({ issuer, secureCookies, stateKey, sessions, acco
       code_challenge: challenge,
       code_challenge_method: 'S256',
       state,
-      ...(prompt ? { prompt } : {}),
+      ...more,
     };
     url.search = new URLSearchParams(params).toString();
     return url.href;
   }
 
+  /** The signed-in person, or undefined after the browser was sent to sign in. */
+  async function required(ctx: Context): Promise<SignedIn | undefined> {
+    const found = await signedIn(ctx);
+    if (!found) {
+      ctx.status = 303;
+      ctx.redirect(authorizationUrl(ctx.method === 'GET' ? ctx.path : '/account'));
+    }
+    return found;
+  }
+
   return {
     current,
+    require: required,
 
-    /** The signed-in person, or undefined after the browser was sent to sign in. */
-    async require(ctx: Context): Promise<SignedIn | undefined> {
-      const found = await signedIn(ctx);
-      if (!found) {
-        ctx.status = 303;
-        ctx.redirect(authorizationUrl(ctx.method === 'GET' ? ctx.path : '/account'));
-      }
-      return found;
+    /**
+     * The signed-in person, who proved it in the last ten minutes; or undefined after the browser was sent to sign in
+     * again, from where it comes back to `returnTo`: the page of the form, for a form that came too late.
+     */
+    async requireFresh(ctx: Context, returnTo: string = ctx.path): Promise<SignedIn | undefined> {
+      const found = await required(ctx);
+      if (!found || (await isFresh(found.session))) return found;
+      ctx.status = 303;
+      ctx.redirect(authorizationUrl(returnTo, { prompt: 'login', login_hint: found.account.email }));
+      return undefined;
     },
 
     signedIn,

@@ -11,7 +11,7 @@ import type { PasswordPolicy } from './password-policy.ts';
 import type { Passwords } from './passwords.ts';
 import { profileFaults } from './profile.ts';
 import { newAccount } from './registration.ts';
-import { type Asked, signInOf } from './sign-in.ts';
+import type { Asked } from './sign-in.ts';
 import type { Account, AccountStore, Profile } from './store.ts';
 
 /** Why the sessions end, and who asked. */
@@ -97,8 +97,6 @@ export function createAccounts(options: AccountsOptions) {
         const to = await passwords.hash(input.password);
         await db.write(() => store.rehash(account.id, from, to));
       }
-      // Without a proved address a code is asked for first.
-      if (account.emailVerifiedAt !== null) await audit.note(signInOf(account.id, { ...input, by }));
       return account;
     },
 

@@ -9,7 +9,7 @@ import type { Challenges } from './challenges.ts';
 import { canonicalEmail } from './email.ts';
 import type { PasswordPolicy } from './password-policy.ts';
 import type { Passwords } from './passwords.ts';
-import { type Asked, signInOf } from './sign-in.ts';
+import type { Asked } from './sign-in.ts';
 import type { Account, AccountStore } from './store.ts';
 
 export interface RecoveryOptions {
@@ -110,7 +110,6 @@ export function createRecovery(options: RecoveryOptions) {
         yield* challenges.consume(challenge);
         yield* store.setEmailVerified(accountId);
         yield* audit.record({ type: 'account.verified', account: accountId, by: asked.by ?? SYSTEM });
-        yield* audit.record(signInOf(accountId, asked));
       });
       return (await store.byId(accountId)) as Account;
     },

@@ -15,7 +15,7 @@ import { canonicalEmail, domainAllowed } from './email.ts';
 import type { PasswordPolicy } from './password-policy.ts';
 import type { Passwords } from './passwords.ts';
 import { nameFaults } from './profile.ts';
-import { type Asked, signInOf } from './sign-in.ts';
+import type { Asked } from './sign-in.ts';
 import type { Account, AccountStore, Profile } from './store.ts';
 
 export interface RegistrationRules {
@@ -102,7 +102,6 @@ export function createRegistration(options: RegistrationOptions) {
           yield* store.insert(account);
           const { by = SYSTEM, client } = asked;
           yield* audit.record({ type: 'registration.completed', account: account.id, client, by });
-          yield* audit.record(signInOf(account.id, asked));
         });
       } catch (error) {
         if (!(error instanceof UniqueViolation)) throw error;

@@ -7,6 +7,8 @@ export interface Asked {
   client?: string | undefined;
 }
 
-export function signInOf(account: string, { by = SYSTEM, client }: Asked): NewEvent {
-  return { type: 'sign_in.succeeded', account, client, by, details: { method: 'password' } };
+/** @param amr the methods that were proved, RFC 8176. */
+export function signInOf(account: string, { by = SYSTEM, client, amr }: Asked & { amr: string[] }): NewEvent {
+  const method = amr.includes('pwd') ? 'password' : amr.includes('pop') ? 'passkey' : 'email';
+  return { type: 'sign_in.succeeded', account, client, by, details: { method, amr } };
 }

@@ -8,7 +8,7 @@ import { apiCors } from '../http/cors.ts';
 import type { I18n } from '../http/i18n.ts';
 import { type ProblemOptions, problems } from '../http/problem.ts';
 import { cookieNames, ROUTES } from '../oidc/provider.ts';
-import { type CallerOptions, createCaller } from './caller.ts';
+import { type BrowserSession, type CallerOptions, createCaller } from './caller.ts';
 import { mountOpenApi } from './docs-routes.ts';
 import { createOpenApi, type OpenApi } from './openapi.ts';
 import { type AccountApiDeps, mountAccountApi } from './routes.ts';
@@ -21,7 +21,8 @@ export interface AccountApiOptions extends Omit<AccountApiDeps, 'caller'> {
   i18n: Pick<I18n, 'has' | 't'>;
   csrf: CallerOptions['csrf'];
   /** The living account and session of the browser's cookie. */
-  entrance: { signedIn(ctx: Context): Promise<{ session: { uid: string; accountId: string } } | undefined> };
+  entrance: { signedIn(ctx: Context): Promise<{ session: BrowserSession } | undefined> };
+  isFresh: CallerOptions['isFresh'];
   findAccessToken: CallerOptions['bearer'];
   clients: { originAllowed(origin: string): Promise<boolean> };
   /** Limits of requests by source. */
@@ -43,7 +44,7 @@ export function createAccountApi(options: AccountApiOptions): AccountApi {
     sessionCookie: cookieNames(secureCookies).session,
   });
   const browser = async (ctx: Context) => (await entrance.signedIn(ctx))?.session;
-  const caller = createCaller({ bearer: findAccessToken, browser, csrf });
+  const caller = createCaller({ bearer: findAccessToken, browser, csrf, isFresh: options.isFresh });
   const router = new Router();
   mountAccountApi(router, { ...options, caller });
   mountOpenApi(router, document);

@@ -4,6 +4,7 @@
  */
 import type { Context } from 'koa';
 import { AppError } from '../errors.ts';
+import { FRESH_FOR, type IsFresh } from '../factors/freshness.ts';
 
 export type AccountScope = 'account:read' | 'account:write';
 
@@ -15,6 +16,9 @@ export interface BearerToken {
   /** Space-separated. */
   scope?: string | undefined;
   sessionUid?: string | undefined;
+  /** When and by which methods (RFC 8176) the person signed in for it. Seconds since 1970. */
+  authTime?: number | undefined;
+  amr?: string[] | undefined;
   /** Set for a token that is bound to a key (RFC 9449). */
   jkt?: string | undefined;
   /** Set for a token that is meant for another resource server (RFC 8707). */
@@ -28,13 +32,24 @@ export interface Caller {
   /** The grant of the token. */
   grantId: string | undefined;
   via: 'bearer' | 'cookie';
+  /** When and by which methods the person signed in. Seconds since 1970. */
+  authTime: number;
+  amr: string[];
+}
+
+export interface BrowserSession {
+  uid: string;
+  accountId: string;
+  authTime: number;
+  amr: string[];
 }
 
 export interface CallerOptions {
   /** Looked up at every request, so that a revoked token is refused at once; undefined for one that is not valid. */
   bearer(token: string): Promise<BearerToken | undefined>;
   /** The signed-in browser session of the request's cookie. */
-  browser(ctx: Context): Promise<{ uid: string; accountId: string } | undefined>;
+  browser(ctx: Context): Promise<BrowserSession | undefined>;
+  isFresh: IsFresh;
   /** Checks Origin and Sec-Fetch-Site too. @throws AppError csrf. */
   csrf: { check(ctx: Context, binding: string, token: string | undefined): void };
 }
@@ -44,8 +59,8 @@ const BEARER = /^bearer +([A-Za-z0-9\-._~+/]+=*)$/i;
 const SAFE_METHODS = new Set(['GET', 'HEAD']);
 
 /** @throws (the function that is returned) AppError unauthenticated, invalid_token, insufficient_scope, csrf,
- * invalid_request. */
-export function createCaller({ bearer, browser, csrf }: CallerOptions) {
+ * invalid_request, fresh_proof_required. */
+export function createCaller({ bearer, browser, csrf, isFresh }: CallerOptions) {
   async function byToken(ctx: Context, scope: AccountScope): Promise<Caller> {
     const found = await bearer(tokenOf(ctx.get('authorization')));
     if (!found) throw refused('The access token is unknown, expired or revoked.');
@@ -55,7 +70,8 @@ export function createCaller({ bearer, browser, csrf }: CallerOptions) {
     if (found.audience)
       throw refused('The access token is meant for another resource; ask for one without `resource`.');
     if (!(found.scope ?? '').split(' ').includes(scope)) throw tooLittle(scope);
-    return { accountId: found.accountId, sessionUid: found.sessionUid, grantId: found.grantId, via: 'bearer' };
+    const { accountId, sessionUid, grantId, authTime = 0, amr = [] } = found;
+    return { accountId, sessionUid, grantId, via: 'bearer', authTime, amr };
   }
 
   async function byCookie(ctx: Context): Promise<Caller> {
@@ -63,12 +79,16 @@ export function createCaller({ bearer, browser, csrf }: CallerOptions) {
     if (!session) throw nobody('Send an access token as `Authorization: Bearer …`, or sign in on the account page.');
     // The same binding as the forms of the account pages, so that a script of such a page has its token at hand.
     if (!SAFE_METHODS.has(ctx.method)) csrf.check(ctx, `session:${session.uid}`, ctx.get('x-csrf-token') || undefined);
-    return { accountId: session.accountId, sessionUid: session.uid, grantId: undefined, via: 'cookie' };
+    const { accountId, authTime, amr } = session;
+    return { accountId, sessionUid: session.uid, grantId: undefined, via: 'cookie', authTime, amr };
   }
 
-  return async function caller(ctx: Context, scope: AccountScope): Promise<Caller> {
+  /** `fresh` for what asks for a sign-in of the last ten minutes, with the second factor of those who have one. */
+  return async function caller(ctx: Context, scope: AccountScope, { fresh = false } = {}): Promise<Caller> {
     if (new URLSearchParams(ctx.querystring).has('access_token')) throw inAddress();
-    return ctx.headers.authorization === undefined ? byCookie(ctx) : byToken(ctx, scope);
+    const who = await (ctx.headers.authorization === undefined ? byCookie(ctx) : byToken(ctx, scope));
+    if (fresh && !(await isFresh(who))) throw stale();
+    return who;
   };
 }
 
@@ -97,6 +117,14 @@ function tooLittle(scope: AccountScope): AppError {
     message,
     headers: challenge('insufficient_scope', message, `, scope="${scope}"`),
   });
+}
+
+/** RFC 9470 section 3. */
+function stale(): AppError {
+  const message = `This asks for a sign-in of the last ${FRESH_FOR / 60} minutes, with the second factor of who has one. Send the person to sign in with max_age=${FRESH_FOR}, or prompt=login.`;
+  const words = 'a more recent or stronger sign-in is needed';
+  const headers = challenge('insufficient_user_authentication', words, `, max_age="${FRESH_FOR}"`);
+  return new AppError('fresh_proof_required', { message, headers });
 }
 
 /** An address is written into logs and histories (RFC 9700 section 4.3.2). */

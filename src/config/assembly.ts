@@ -44,6 +44,12 @@ export interface Settings {
     refreshToken: { idle: number; absolute: number };
     session: { idle: number; absolute: number };
   };
+  factors: {
+    /** Who has to have a second factor. */
+    required: 'nobody' | 'everybody';
+    /** Seconds for which two factors stay proved. */
+    strongTtl: number;
+  };
   /** Seconds. */
   auditRetention: number;
   /** CIDR. */
@@ -111,6 +117,7 @@ export function assemble(values: z.output<typeof Variables>, cwd: string, nodeEn
       },
       session: { idle: values.LATCHKEY_SESSION_IDLE_TTL, absolute: values.LATCHKEY_SESSION_ABSOLUTE_TTL },
     },
+    factors: { required: values.LATCHKEY_SECOND_FACTOR, strongTtl: values.LATCHKEY_STRONG_SESSION_TTL },
     auditRetention: values.LATCHKEY_AUDIT_RETENTION,
     trustProxy: values.LATCHKEY_TRUST_PROXY,
     outboundAllow: values.LATCHKEY_OUTBOUND_ALLOW,

@@ -94,6 +94,15 @@ export const clientMembers = {
     .describe('Whether requests have to be pushed (RFC 9126).'),
   dpop_bound_access_tokens: z.boolean().optional().describe('Whether tokens are always bound to a key (RFC 9449).'),
   first_party: z.boolean().default(false).describe("The operator's own application: nobody is asked for consent."),
+  require_second_factor: z
+    .boolean()
+    .default(false)
+    .describe('Whether people sign in to it with two factors; a remembered device does not count.'),
+  default_acr_values: z
+    .array(z.enum(['urn:latchkey:email', 'urn:latchkey:pwd', 'urn:latchkey:mfa', 'phr', 'phrh']))
+    .max(5)
+    .optional()
+    .describe('Strength of the sign-in where a request names none (docs/factors.md).'),
   require_pkce: z.boolean().default(true).describe('False only for a confidential client that sends none.'),
   refresh_replay_window: z
     .int()

@@ -3,6 +3,7 @@
  * `.env.example` and the table of settings are printed from. What settings mean together is in settings.ts.
  */
 import { z } from 'zod';
+import { FACTOR_VARIABLES } from './factor-variables.ts';
 import { redis } from './redis-address.ts';
 import { secretKeys, token } from './secrets.ts';
 import { count, lifetime, optional, type Setting, setting } from './setting.ts';
@@ -195,6 +196,7 @@ export const GROUPS = {
       'Entries of the audit log that are older than this are removed.',
     ),
   },
+  'Second factors': FACTOR_VARIABLES,
   'Network and process': {
     LATCHKEY_TRUST_PROXY: setting(list(network), '', {
       description: "Addresses of the reverse proxies whose X-Forwarded-For is believed; nobody's when empty.",

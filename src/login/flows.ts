@@ -6,6 +6,7 @@ import type { Context } from 'koa';
 import type Provider from 'oidc-provider';
 import type { Client, Interaction, InteractionResults } from 'oidc-provider';
 import { AppError } from '../errors.ts';
+import { TOO_WEAK } from '../oidc/interactions.ts';
 import { cookieNames } from '../oidc/provider.ts';
 
 /** Pages of one flow, by the prompt that asks for them. */
@@ -21,6 +22,10 @@ export interface Flow {
   client: Client | undefined;
   /** `ui_locales` of the request, if any. */
   uiLocales: string | undefined;
+  /** The browser session that was there when the sign-in began. Times are seconds since 1970. */
+  session: { accountId: string; amr: string[]; authTime: number } | undefined;
+  /** That session is good, only not as strong as the request asks. */
+  onlyTooWeak: boolean;
 }
 
 export interface FlowsOptions {
@@ -65,12 +70,17 @@ export function createFlows({ provider, secureCookies, lifetime }: FlowsOptions)
       if (ctx.cookies.get(nameOf(uid), settings) !== uid) throw expired;
       const interaction = await provider().Interaction.find(uid);
       if (!interaction) throw expired;
-      if (interaction.session?.uid) {
-        const session = await provider().Session.findByUid(interaction.session.uid);
-        if (!session || session.accountId !== interaction.session.accountId) throw expired;
-      }
-      const client = await provider().Client.find(interaction.params['client_id'] as string);
-      return { uid, interaction, client, uiLocales: interaction.params['ui_locales'] as string | undefined };
+      const { session: begun, params, prompt } = interaction;
+      const session = begun?.uid ? await provider().Session.findByUid(begun.uid) : undefined;
+      if (begun?.uid && (!session || session.accountId !== begun.accountId)) throw expired;
+      return {
+        uid,
+        interaction,
+        client: await provider().Client.find(params['client_id'] as string),
+        uiLocales: params['ui_locales'] as string | undefined,
+        session: session?.accountId ? signInOf(session as never) : undefined,
+        onlyTooWeak: prompt.reasons.length === 1 && prompt.reasons[0] === TOO_WEAK,
+      };
     },
 
     /** Hands the result to the protocol and sends the browser on. Earlier answers of the same request stay. */
@@ -84,6 +94,10 @@ export function createFlows({ provider, secureCookies, lifetime }: FlowsOptions)
       ctx.redirect(interaction.returnTo);
     },
   };
+}
+
+function signInOf({ accountId, amr = [], loginTs = 0 }: { accountId: string; amr?: string[]; loginTs?: number }) {
+  return { accountId, amr, authTime: loginTs };
 }
 
 function pathOf({ uid, prompt }: { uid: string; prompt: { name: string } }): string {

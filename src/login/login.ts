@@ -1,26 +1,170 @@
-/** Decides the next step of a sign-in. Today a proved password or code is all; factors will be asked for here. */
+/**
+ * Decides the next step of a sign-in, and is the only place where one ends: whatever was proved, by whichever way,
+ * comes here, and no session is begun before what was reached is what is required.
+ */
 import type { Context } from 'koa';
+import { signInOf } from '../accounts/sign-in.ts';
 import type { Account } from '../accounts/store.ts';
+import type { Recorder } from '../audit/audit.ts';
+import type { Origin } from '../audit/events.ts';
+import { AppError } from '../errors.ts';
+import { demandsOf, type Method, reached, together } from '../factors/assurance.ts';
+import type { FactorKind } from '../factors/factors.ts';
+import type { Step, StepStore } from '../factors/step-store.ts';
+import { ACCOUNT_CLIENT_ID } from '../oidc/provider.ts';
 import type { Flow, Flows } from './flows.ts';
+import { type Next, nextStep } from './requirement.ts';
 
-/** RFC 8176 values: what just happened, nothing more. */
-export type Method = 'pwd';
+/** A password that was proved waits this long for the second factor. */
+const STEP_MS = 10 * 60_000;
+/** Wrong tries at second factors; then the sign-in begins again. */
+const TRIES = 5;
 
-export function createLogin({ flows }: { flows: Flows }) {
+export interface LoginOptions {
+  flows: Flows;
+  steps: StepStore;
+  audit: Pick<Recorder, 'note'>;
+  living(id: string): Promise<Account | undefined>;
+  kindsOf(accountId: string): Promise<FactorKind[]>;
+  /** Whether this browser may skip the account's second step. */
+  remembered(ctx: Context, account: Account): Promise<boolean>;
+  /** The operator wants a second factor of everybody. */
+  secondFactorForAll: boolean;
+  originOf(ctx: Context): Origin;
+}
+
+/** Somebody who proved something in this flow, and is asked for more. */
+export interface Pending {
+  account: Account;
+  step: Step;
+  next: Next;
+}
+
+export function createLogin(options: LoginOptions) {
+  const { flows, steps, audit, originOf } = options;
+
+  async function decide(ctx: Context, flow: Flow, account: Account, step: Step): Promise<Next> {
+    const { params } = flow.interaction;
+    return nextStep({
+      amr: step.amr,
+      kinds: await options.kindsOf(account.id),
+      demands: demandsOf(params, flow.client as never),
+      everybody: options.secondFactorForAll,
+      remembered: !asksForFreshProof(flow) && (await options.remembered(ctx, account)),
+      hasPassword: account.passwordHash !== null,
+    });
+  }
+
+  /** Goes to the page of the next step, or ends the sign-in. */
+  async function proceed(ctx: Context, flow: Flow, account: Account, step: Step): Promise<void> {
+    const next = await decide(ctx, flow, account, step);
+    if (next.step === 'unmet') return unmet(ctx, flow);
+    if (next.step !== 'done') return seeOther(ctx, pathOf(flow, next));
+    await finish(ctx, flow, account, step);
+  }
+
+  async function finish(ctx: Context, flow: Flow, account: Account, { amr, authTime }: Step): Promise<void> {
+    const created = flow.interaction.prompt.name === 'create' ? { create: {} } : {};
+    await audit.note(signInOf(account.id, { by: originOf(ctx), client: flow.client?.clientId, amr }));
+    await steps.drop(flow.uid);
+    // With its time: the answer is handed in again with a consent, which is no proof of anything.
+    const login = { accountId: account.id, remember: true, amr, acr: reached(amr) as string, ts: authTime };
+    await flows.finish(ctx, flow, { ...created, login });
+  }
+
+  /** OpenID Connect Core Unmet Authentication Requirements 1.0. */
+  async function unmet(ctx: Context, flow: Flow): Promise<void> {
+    const error_description = 'the End-User has no way to sign in as strongly as the request asks';
+    await flows.finish(ctx, flow, { error: 'unmet_authentication_requirements', error_description });
+  }
+
+  /** @throws AppError interaction_expired where nothing was proved yet, or too long ago. */
+  async function pending(ctx: Context, flow: Flow): Promise<Pending> {
+    const step = await steps.find(flow.uid);
+    const account = step && (await options.living(step.accountId));
+    if (!step || !account) {
+      throw new AppError('interaction_expired', {
+        message: 'The first step of this sign-in has expired. Sign in again.',
+      });
+    }
+    return { account, step, next: await decide(ctx, flow, account, step) };
+  }
+
   return {
-    /** The person proved who they are; the protocol goes on with the request. */
-    async proved(ctx: Context, flow: Flow, account: Account, amr: Method[]): Promise<void> {
-      const created = flow.interaction.prompt.name === 'create' ? { create: {} } : {};
-      // With its time: the answer is handed in again with a consent, which is no proof of anything.
-      const login = { accountId: account.id, remember: true, amr, ts: Math.floor(Date.now() / 1000) };
-      await flows.finish(ctx, flow, { ...created, login });
+    pending,
+
+    /** The person proved who they are, as the first step. */
+    async proved(ctx: Context, flow: Flow, account: Account, methods: Method[]): Promise<void> {
+      const earlier = await steps.find(flow.uid);
+      // A password after a mailed code and a factor: what was proved in this flow counts together.
+      const kept = earlier?.accountId === account.id && earlier.amr.includes('email') ? earlier.amr : [];
+      const step = { accountId: account.id, amr: together(kept, methods), authTime: now() };
+      await steps.put(flow.uid, step, Date.now() + STEP_MS);
+      await proceed(ctx, flow, account, step);
+    },
+
+    /** A second factor was proved or set up, on top of what is pending. */
+    async provedMore(ctx: Context, flow: Flow, { account, step }: Pending, methods: Method[]): Promise<void> {
+      const more = { ...step, amr: together(step.amr, methods) };
+      await steps.put(flow.uid, more, Date.now() + STEP_MS);
+      await proceed(ctx, flow, account, more);
+    },
+
+    /** A session that is good but too weak for this request goes on with what it proved already. True when it did. */
+    async continued(ctx: Context, flow: Flow): Promise<boolean> {
+      const { session } = flow;
+      if (!flow.onlyTooWeak || !session) return false;
+      const account = await options.living(session.accountId);
+      if (!account) return false;
+      const step = { accountId: account.id, amr: session.amr, authTime: session.authTime };
+      const next = await decide(ctx, flow, account, step);
+      if (next.step === 'done' || next.step === 'password') return false;
+      await steps.put(flow.uid, step, Date.now() + STEP_MS);
+      await proceed(ctx, flow, account, step);
+      return true;
+    },
+
+    /** Sends the browser to where this flow stands. */
+    async resume(ctx: Context, flow: Flow): Promise<void> {
+      const { account, step } = await pending(ctx, flow);
+      await proceed(ctx, flow, account, step);
+    },
+
+    /** Counts a try at a second factor before it is compared. @throws AppError interaction_expired after the fifth. */
+    async tryFactor(flow: Flow): Promise<void> {
+      if ((await steps.count(flow.uid, TRIES)) !== undefined) return;
+      await steps.drop(flow.uid);
+      throw new AppError('interaction_expired', {
+        message: 'That was wrong too often. Sign in again from the beginning.',
+      });
     },
 
     /** The person went back to the application without signing in (RFC 6749 section 4.1.2.1). */
     async refused(ctx: Context, flow: Flow, words: string): Promise<void> {
+      await steps.drop(flow.uid);
       await flows.finish(ctx, flow, { error: 'access_denied', error_description: words });
     },
   };
 }
 
 export type Login = ReturnType<typeof createLogin>;
+
+/** The account pages send people here to prove again who they are: nothing that was remembered counts. */
+function asksForFreshProof({ interaction }: Flow): boolean {
+  const { client_id: client, prompt } = interaction.params;
+  return client === ACCOUNT_CLIENT_ID && String(prompt ?? '').includes('login');
+}
+
+function pathOf(flow: Flow, { step }: Next): string {
+  return step === 'password' ? `/login/${flow.uid}` : `/login/${flow.uid}/${step}`;
+}
+
+/** RFC 9700 section 4.12: after a form only 303. */
+function seeOther(ctx: Context, path: string): void {
+  ctx.redirect(path);
+  ctx.status = 303;
+}
+
+function now(): number {
+  return Math.floor(Date.now() / 1000);
+}

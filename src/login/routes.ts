@@ -49,7 +49,9 @@ export function mountSignIn(router: Router, deps: LoginDeps): void {
 
   router.get('/login/:uid', async (ctx) => {
     const notice = ctx.query['notice'] === 'password-changed' ? 'password-changed' : null;
-    form(await pages.open(ctx), { notice });
+    const page = await pages.open(ctx);
+    if (await login.continued(ctx, page.flow)) return;
+    form(page, { notice });
   });
 
   router.post('/login/:uid', (ctx) =>

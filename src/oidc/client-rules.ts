@@ -22,7 +22,7 @@ export const CLIENT_RULES = (resourceScopes: string[]): Configuration => ({
   },
   clientAuthMethods: ['client_secret_basic', 'client_secret_post', 'none', 'private_key_jwt'],
   extraClientMetadata: {
-    properties: ['first_party', 'require_pkce', ...Object.keys(SECONDS)],
+    properties: ['first_party', 'require_pkce', 'require_second_factor', ...Object.keys(SECONDS)],
     validator: (_ctx, key, value) => {
       if (value === undefined) return;
       const bounds = SECONDS[key];

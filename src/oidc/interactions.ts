@@ -2,11 +2,16 @@
  * When the protocol must ask the person something (OpenID Connect Core 1.0 section 3.1.2.3, Initiating User
  * Registration 1.0): register, sign in, or consent. The pages that ask are in login/.
  */
-import { interactionPolicy, type KoaContextWithOIDC } from 'oidc-provider';
+import { errors, interactionPolicy, type KoaContextWithOIDC } from 'oidc-provider';
+import { ACR_VALUES, acrRequest, demandsOf, satisfied } from '../factors/assurance.ts';
 
 const { Check, Prompt, base } = interactionPolicy;
 
-export function createInteractionPolicy(): interactionPolicy.DefaultPolicy {
+/** Why the prompt `login` is asked, where the session is good but not good enough. */
+export const TOO_WEAK = 'too_weak';
+
+/** @param strongTtl seconds for which two factors stay proved. */
+export function createInteractionPolicy(strongTtl: number): interactionPolicy.DefaultPolicy {
   const policy = base();
   const login = policy.get('login');
   const consent = policy.get('consent');
@@ -17,6 +22,18 @@ export function createInteractionPolicy(): interactionPolicy.DefaultPolicy {
       ctx.oidc.session?.accountId !== undefined && ctx.oidc.account === undefined
         ? Check.REQUEST_PROMPT
         : Check.NO_NEED_TO_PROMPT,
+    ),
+  );
+
+  // The core compares one acr with another; here a stronger sign-in meets a weaker demand, and `acr_values` binds.
+  login.checks.remove('essential_acrs');
+  login.checks.remove('essential_acr');
+  login.checks.add(
+    new Check(
+      TOO_WEAK,
+      'the End-User has to be authenticated more strongly',
+      'unmet_authentication_requirements',
+      (ctx) => tooWeak(ctx, strongTtl),
     ),
   );
 
@@ -31,6 +48,19 @@ export function createInteractionPolicy(): interactionPolicy.DefaultPolicy {
 
   policy.add(new Prompt({ name: 'create', requestable: true }), 0);
   return policy;
+}
+
+/** @throws unmet_authentication_requirements for an essential acr that no sign-in here reaches. */
+function tooWeak({ oidc }: KoaContextWithOIDC, strongTtl: number): boolean {
+  const { values, essential } = acrRequest(oidc.params ?? {});
+  if (essential && values.length > 0 && !values.some((value) => (ACR_VALUES as readonly string[]).includes(value))) {
+    throw new errors.UnmetAuthenticationRequirements('none of the requested ACRs is known here');
+  }
+  const session = oidc.session as unknown as { accountId?: string; amr?: string[]; loginTs?: number } | undefined;
+  if (!session?.accountId) return Check.NO_NEED_TO_PROMPT;
+  const demands = demandsOf(oidc.params ?? {}, oidc.client as never);
+  const proof = { amr: session.amr ?? [], authTime: session.loginTs ?? 0 };
+  return satisfied(demands, proof, strongTtl) ? Check.NO_NEED_TO_PROMPT : Check.REQUEST_PROMPT;
 }
 
 /** Clients whose redirect anybody on the device may receive: loopback addresses and private-use schemes. */

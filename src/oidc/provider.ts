@@ -4,6 +4,8 @@
  */
 import Provider, { type Account, type Configuration, type JWK, type KoaContextWithOIDC } from 'oidc-provider';
 import { newIdentifier } from '../artifacts/identifier.ts';
+import { ACR_VALUES } from '../factors/assurance.ts';
+import { answerAcr, signInClaims } from './acr.ts';
 import type { createAdapter } from './adapter.ts';
 import { SCOPE_CLAIMS } from './claims.ts';
 import { CLIENT_RULES, FEATURES_OF_CLIENTS } from './client-rules.ts';
@@ -50,6 +52,8 @@ export interface ProviderOptions {
   cookieKeys: unknown;
   secureCookies: boolean;
   lifetimes: Lifetimes;
+  /** Seconds for which two factors stay proved. */
+  strongTtl: number;
   resources: Resources;
   locales: string[];
   links: { terms?: string | undefined; privacy?: string | undefined };
@@ -81,6 +85,7 @@ export function createProvider(options: ProviderOptions): Provider {
   // The outer layer has deleted what a client sent and set the truth: scheme, host and one address.
   provider.proxy = true;
   timeOrderedIdentifiers(provider);
+  answerAcr(provider);
   leaveNoticesToOutbox(provider);
   return provider;
 }
@@ -97,6 +102,8 @@ function configuration(options: ProviderOptions): Configuration {
     routes: ROUTES,
     ...CLIENT_RULES(options.resources.scopes),
     claims: { ...SCOPE_CLAIMS, iss: null, sid: null } as never,
+    acrValues: [...ACR_VALUES],
+    extraTokenClaims: async (ctx) => signInClaims(ctx) as never,
     conformIdTokenClaims: false,
     pkce: {
       required: (_ctx, client) => client.clientAuthMethod === 'none' || client['require_pkce'] !== false,
@@ -112,7 +119,7 @@ function configuration(options: ProviderOptions): Configuration {
     loadExistingGrant: orUnavailable(options.loadExistingGrant),
     findAccount: orUnavailable(async (_ctx: KoaContextWithOIDC, id: string) => options.findAccount(id)),
     interactions: {
-      policy: createInteractionPolicy(),
+      policy: createInteractionPolicy(options.strongTtl),
       url: async (ctx, interaction) => options.interactionUrl(ctx, interaction as never),
     },
     clientBasedCORS: (_ctx, origin, client) =>

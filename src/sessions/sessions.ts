@@ -66,6 +66,8 @@ export interface CurrentSession {
   accountId: string;
   /** When the person last proved who they are, in seconds since 1970. */
   authTime: number;
+  /** By which methods, RFC 8176. */
+  amr: string[];
 }
 
 export function createSessions(options: SessionsOptions) {
@@ -114,7 +116,8 @@ export function createSessions(options: SessionsOptions) {
     async current(cookie: string | undefined, visitor: Visitor): Promise<CurrentSession | undefined> {
       const found = cookie ? await sessions.current(cookie, visitor) : undefined;
       if (!found?.payload.accountId) return undefined;
-      return { uid: found.row.uid, accountId: found.payload.accountId, authTime: found.payload.loginTs ?? 0 };
+      const { accountId, loginTs = 0, amr = [] } = found.payload;
+      return { uid: found.row.uid, accountId, authTime: loginTs, amr };
     },
 
     /** Ends one session of this account. @throws AppError not_found, also for somebody else's id. */

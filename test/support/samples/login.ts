@@ -50,7 +50,17 @@ const consent = {
   untrusted: false,
   redirectTo: 'acme.example',
 };
+const protect = {
+  ...flow,
+  account,
+  kinds: [
+    { kind: 'passkey', url: '/login/f1/protect/passkey' },
+    { kind: 'totp', url: '/login/f1/protect/totp' },
+  ],
+  cancelAction: '/login/f1/cancel',
+};
 export const LOGIN: Sample[] = [
+  { id: 'protect', template: 'login/protect', data: protect },
   { id: 'sign-in', template: 'login/sign-in', data: signIn },
   {
     id: 'sign-in-plain',
