@@ -76,8 +76,12 @@ if (args[0] !== '--only') {
     { files: files.filter((file) => !ALONE.test(file)), concurrency: 2 },
     { files: files.filter((file) => ALONE.test(file)), concurrency: 1 },
   ].filter((stage) => stage.files.length > 0);
+  const { prepareData, PREPARED } = await import('./support/prepared.ts');
+  const prepared = await prepareData();
+  process.env[PREPARED] = prepared.dir;
   const counted: Counted[] = [];
   for (const stage of stages) counted.push(await runTests(stage.files, stage.concurrency));
+  prepared.remove();
   const sum = (of: (each: Counted) => number) => counted.reduce((total, each) => total + of(each), 0);
   process.stdout.write(`\n${sum((each) => each.passed)} passed, ${sum((each) => each.failed)} failed\n`);
   process.exit(counted.every((each) => each.status === 0 && each.failed === 0) ? 0 : 1);

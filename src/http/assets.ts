@@ -22,11 +22,13 @@ export interface Assets {
   middleware: Middleware;
 }
 
+type Coding = 'br' | 'gzip' | 'identity';
+
 interface Asset {
   url: string;
   type: string;
-  /** By content coding, best first. */
-  bodies: Map<'br' | 'gzip' | 'identity', { bytes: Buffer; etag: string }>;
+  /** By content coding, best first; compressed at the first request, because a start should not wait for it. */
+  bodies(): Map<Coding, { bytes: Buffer; etag: string }>;
 }
 
 /** @throws Error when the folder can't be read or holds a kind of file that has no media type here */
@@ -50,8 +52,8 @@ export function createAssets(dir: string): Assets {
     ctx.set('Cache-Control', current ? 'public, max-age=31536000, immutable' : 'no-cache');
     ctx.vary('Accept-Encoding');
     // Browsers name gzip before br and like both the same: the order is ours.
-    const coding = [...asset.bodies.keys()].find((one) => ctx.acceptsEncodings(one)) ?? 'identity';
-    const body = asset.bodies.get(coding)!;
+    const coding = [...asset.bodies().keys()].find((one) => ctx.acceptsEncodings(one)) ?? 'identity';
+    const body = asset.bodies().get(coding)!;
     ctx.status = 200;
     ctx.set('ETag', body.etag);
     ctx.set('X-Content-Type-Options', 'nosniff');
@@ -73,14 +75,23 @@ function load(file: string): Asset {
   if (type === undefined) throw new Error(`${file}: no media type is known for "${extension}" files.`);
   const bytes = readFileSync(file);
   const hash = createHash('sha256').update(bytes).digest('hex').slice(0, 12);
-  const bodies: Asset['bodies'] = new Map();
-  const offer = (coding: 'br' | 'gzip' | 'identity', coded: Buffer): void => {
-    if (coding === 'identity' || coded.length < bytes.length) {
-      bodies.set(coding, { bytes: coded, etag: `"${hash}-${coding}"` });
-    }
+  let coded: ReturnType<Asset['bodies']> | undefined;
+  return {
+    url: `/assets/${path.basename(file, extension)}.${hash}${extension}`,
+    type,
+    bodies() {
+      coded ??= codings(bytes, hash);
+      return coded;
+    },
   };
-  offer('br', brotliCompressSync(bytes));
-  offer('gzip', gzipSync(bytes, { level: 9 }));
-  offer('identity', bytes);
-  return { url: `/assets/${path.basename(file, extension)}.${hash}${extension}`, type, bodies };
+}
+
+function codings(bytes: Buffer, hash: string): ReturnType<Asset['bodies']> {
+  const all: Array<[Coding, Buffer]> = [
+    ['br', brotliCompressSync(bytes)],
+    ['gzip', gzipSync(bytes, { level: 9 })],
+    ['identity', bytes],
+  ];
+  const useful = all.filter(([coding, coded]) => coding === 'identity' || coded.length < bytes.length);
+  return new Map(useful.map(([coding, coded]) => [coding, { bytes: coded, etag: `"${hash}-${coding}"` }]));
 }

@@ -1,6 +1,5 @@
 /** The real application in this process, on a free port, with a database and a mailbox of its own. */
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import pino from 'pino';
@@ -9,6 +8,7 @@ import { loadConfigFile, NO_CONFIG_FILE } from '../../src/config/file.ts';
 import { loadSettings } from '../../src/config/settings.ts';
 import { type Running, serve } from '../../src/serve.ts';
 import { freePort } from './ports.ts';
+import { newDataDir } from './prepared.ts';
 
 export interface AppOptions {
   /** Settings of this run, `LATCHKEY_…`. */
@@ -58,7 +58,7 @@ const TEST_SETTINGS = {
 
 export async function startApp(t: TestContext, options: AppOptions = {}): Promise<TestApp> {
   const port = options.port ?? (await freePort());
-  const dataDir = options.dataDir ?? mkdtempSync(join(tmpdir(), 'latchkey-test-'));
+  const dataDir = options.dataDir ?? newDataDir();
   const env: Record<string, string> = {
     ...TEST_SETTINGS,
     LATCHKEY_PORT: String(port),
