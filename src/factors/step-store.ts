@@ -1,6 +1,6 @@
 /** Rows of what was proved in a sign-in under way, by its flow. */
 import type { Database } from '../db/database.ts';
-import { one, run } from '../db/statement.ts';
+import { one } from '../db/statement.ts';
 
 export interface Step {
   accountId: string;
@@ -17,18 +17,27 @@ interface Row {
   auth_time: number;
 }
 
+/** Tries at second factors in one flow; then nothing that was proved in it counts any more. */
+const TRIES = 5;
+
 export function createStepStore(db: Database) {
   return {
     async find(flow: string): Promise<Step | undefined> {
-      const row = await db.one<Row>('SELECT * FROM sign_in_steps WHERE flow = ? AND expires_at > ?', flow, Date.now());
+      const row = await db.one<Row>(
+        'SELECT * FROM sign_in_steps WHERE flow = ? AND expires_at > ? AND attempts < ?',
+        flow,
+        Date.now(),
+        TRIES,
+      );
       return row && { accountId: row.account_id, amr: row.amr.split(' '), authTime: row.auth_time };
     },
 
-    /** Replaces what was proved before in this flow, with its count of tries. */
+    /** Replaces what was proved before in this flow. The count of tries goes on: no page that is opened again, and no
+     * password that is typed again, gives more of them. */
     put: (flow: string, { accountId, amr, authTime }: Step, expiresAt: number) =>
       db.run(
         `INSERT INTO sign_in_steps (flow, account_id, amr, attempts, auth_time, expires_at) VALUES (?, ?, ?, 0, ?, ?)
-         ON CONFLICT (flow) DO UPDATE SET account_id = excluded.account_id, amr = excluded.amr, attempts = 0,
+         ON CONFLICT (flow) DO UPDATE SET account_id = excluded.account_id, amr = excluded.amr,
            auth_time = excluded.auth_time, expires_at = excluded.expires_at`,
         flow,
         accountId,
@@ -37,23 +46,17 @@ export function createStepStore(db: Database) {
         expiresAt,
       ),
 
-    /** Counts a try before anybody compares. Resolves with the tries so far, undefined when none is left. */
-    count: (flow: string, most: number) =>
+    /** Counts a try before anybody compares. Resolves with the tries that are left, undefined when there was none. */
+    count: (flow: string) =>
       db.write(function* () {
         const row = yield* one<{ attempts: number }>(
           `UPDATE sign_in_steps SET attempts = attempts + 1 WHERE flow = ? AND attempts < ? AND expires_at > ?
            RETURNING attempts`,
           flow,
-          most,
+          TRIES,
           Date.now(),
         );
-        return row?.attempts;
-      }),
-
-    /** Exactly one caller finishes a flow. */
-    drop: (flow: string) =>
-      db.write(function* () {
-        return (yield* run('DELETE FROM sign_in_steps WHERE flow = ?', flow)) === 1;
+        return row && TRIES - row.attempts;
       }),
 
     purge: (limit: number) =>

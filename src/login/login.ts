@@ -17,8 +17,6 @@ import { type Next, nextStep } from './requirement.ts';
 
 /** A password that was proved waits this long for the second factor. */
 const STEP_MS = 10 * 60_000;
-/** Wrong tries at second factors; then the sign-in begins again. */
-const TRIES = 5;
 
 export interface LoginOptions {
   flows: Flows;
@@ -55,18 +53,18 @@ export function createLogin(options: LoginOptions) {
     });
   }
 
-  /** Goes to the page of the next step, or ends the sign-in. */
+  /** Ends the sign-in, or keeps what was proved and goes to the page of the next step. */
   async function proceed(ctx: Context, flow: Flow, account: Account, step: Step): Promise<void> {
     const next = await decide(ctx, flow, account, step);
+    if (next.step === 'done') return finish(ctx, flow, account, step);
     if (next.step === 'unmet') return unmet(ctx, flow);
-    if (next.step !== 'done') return seeOther(ctx, pathOf(flow, next));
-    await finish(ctx, flow, account, step);
+    await steps.put(flow.uid, step, Date.now() + STEP_MS);
+    seeOther(ctx, pathOf(flow, next));
   }
 
   async function finish(ctx: Context, flow: Flow, account: Account, { amr, authTime }: Step): Promise<void> {
     const created = flow.interaction.prompt.name === 'create' ? { create: {} } : {};
     await audit.note(signInOf(account.id, { by: originOf(ctx), client: flow.client?.clientId, amr }));
-    await steps.drop(flow.uid);
     // With its time: the answer is handed in again with a consent, which is no proof of anything.
     const login = { accountId: account.id, remember: true, amr, acr: reached(amr) as string, ts: authTime };
     await flows.finish(ctx, flow, { ...created, login });
@@ -99,15 +97,12 @@ export function createLogin(options: LoginOptions) {
       // A password after a mailed code and a factor: what was proved in this flow counts together.
       const kept = earlier?.accountId === account.id && earlier.amr.includes('email') ? earlier.amr : [];
       const step = { accountId: account.id, amr: together(kept, methods), authTime: now() };
-      await steps.put(flow.uid, step, Date.now() + STEP_MS);
       await proceed(ctx, flow, account, step);
     },
 
     /** A second factor was proved or set up, on top of what is pending. */
     async provedMore(ctx: Context, flow: Flow, { account, step }: Pending, methods: Method[]): Promise<void> {
-      const more = { ...step, amr: together(step.amr, methods) };
-      await steps.put(flow.uid, more, Date.now() + STEP_MS);
-      await proceed(ctx, flow, account, more);
+      await proceed(ctx, flow, account, { ...step, amr: together(step.amr, methods) });
     },
 
     /** A session that is good but too weak for this request goes on with what it proved already. True when it did. */
@@ -119,7 +114,6 @@ export function createLogin(options: LoginOptions) {
       const step = { accountId: account.id, amr: session.amr, authTime: session.authTime };
       const next = await decide(ctx, flow, account, step);
       if (next.step === 'done' || next.step === 'password') return false;
-      await steps.put(flow.uid, step, Date.now() + STEP_MS);
       await proceed(ctx, flow, account, step);
       return true;
     },
@@ -130,18 +124,18 @@ export function createLogin(options: LoginOptions) {
       await proceed(ctx, flow, account, step);
     },
 
-    /** Counts a try at a second factor before it is compared. @throws AppError interaction_expired after the fifth. */
-    async tryFactor(flow: Flow): Promise<void> {
-      if ((await steps.count(flow.uid, TRIES)) !== undefined) return;
-      await steps.drop(flow.uid);
+    /** Counts a try at a second factor before it is compared. Resolves with the tries that are left.
+     * @throws AppError interaction_expired after the fifth: the flow is worth nothing any more. */
+    async tryFactor(flow: Flow): Promise<number> {
+      const left = await steps.count(flow.uid);
+      if (left !== undefined) return left;
       throw new AppError('interaction_expired', {
-        message: 'That was wrong too often. Sign in again from the beginning.',
+        message: 'That was wrong too often. Go back to the application and sign in again.',
       });
     },
 
     /** The person went back to the application without signing in (RFC 6749 section 4.1.2.1). */
     async refused(ctx: Context, flow: Flow, words: string): Promise<void> {
-      await steps.drop(flow.uid);
       await flows.finish(ctx, flow, { error: 'access_denied', error_description: words });
     },
   };
