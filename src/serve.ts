@@ -53,6 +53,7 @@ export async function serve({ settings, file, log, worker }: ServeOptions): Prom
       services.challenges.purge,
       services.steps.purge,
       services.windows.purge,
+      services.attempts.purge,
       services.audit.sweep,
       services.deadLetters.sweep,
     ],

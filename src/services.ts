@@ -10,6 +10,7 @@ import { createPasswordPolicy } from './accounts/password-policy.ts';
 import { createPasswords } from './accounts/passwords.ts';
 import { createRecovery } from './accounts/recovery.ts';
 import { createRegistration } from './accounts/registration.ts';
+import { slowedEvents } from './accounts/slowed.ts';
 import { createAccountStore } from './accounts/store.ts';
 import { createSqlArtifacts } from './artifacts/sql.ts';
 import { createAuditLog } from './audit/log.ts';
@@ -28,6 +29,8 @@ import { createOutbox } from './jobs/outbox.ts';
 import { createOutboxStore } from './jobs/store.ts';
 import { createKeyring } from './keyring/keyring.ts';
 import { createDataKeyStore } from './keyring/store.ts';
+import { createAccountAttempts } from './limits/account-attempts.ts';
+import { createKnownDevices } from './limits/known-devices.ts';
 import { createSqlWindows } from './limits/window-store.ts';
 import { createMailbox } from './mail/mailbox.ts';
 import { createPost } from './mail/post.ts';
@@ -44,6 +47,7 @@ import { createResources } from './oidc/resources.ts';
 import { clientValidator } from './oidc/validate.ts';
 import type { Metrics } from './ops/metrics.ts';
 import { assetsDir, migrationsDir, viewsDir } from './places.ts';
+
 import { createEndings } from './sessions/endings.ts';
 import { createGrantStore } from './sessions/grant-store.ts';
 import { createRefreshReplayStore } from './sessions/refresh-replay-store.ts';
@@ -60,7 +64,7 @@ export interface ServicesOptions {
   file: ConfigFile;
   log: Logger;
   /** Hears of what happened, after it is done. */
-  observer?: Pick<Metrics, 'database' | 'recorded' | 'delivered'>;
+  observer?: Pick<Metrics, 'database' | 'recorded' | 'delivered' | 'limited'>;
 }
 
 /** @throws DatabaseFault, KeyringFault with a sentence for the operator. */
@@ -150,6 +154,13 @@ export async function openServices({ settings, file, log, observer }: ServicesOp
   const passwords = createPasswords({ ...settings.argon2, pepper: keyring.key('pepper') });
   const policy = createPasswordPolicy({ minLength: settings.passwordMinLength });
   const store = createAccountStore(db);
+  const attempts = createAccountAttempts({
+    db,
+    keyring,
+    rules: settings.limits.failures,
+    onSlowed: slowedEvents({ audit, accountOf: store.findByEmail }),
+    onRefused: (limit) => observer?.limited(limit),
+  });
   const challenges = createChallenges({
     store: createChallengeStore(db),
     keyring,
@@ -164,6 +175,7 @@ export async function openServices({ settings, file, log, observer }: ServicesOp
     outbox,
     passwords,
     policy,
+    attempts,
     serviceName: branding.name,
     issuer,
     endSessions: sessions.ending,
@@ -199,6 +211,8 @@ export async function openServices({ settings, file, log, observer }: ServicesOp
     windows: createSqlWindows(db),
     refreshReplays: createRefreshReplayStore({ db, keyring }),
     sessions,
+    attempts,
+    devices: createKnownDevices({ keyring, secureCookies: settings.secureCookies }),
     challenges,
     accounts,
     registration,

@@ -1,7 +1,7 @@
 /** Limits by source in front of pages and API. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { sourceOf } from '../src/limits/edge.ts';
+import { sourceOf } from '../src/limits/sources.ts';
 import { startApp } from './support/app.ts';
 import { authorizationRequest, PASSWORD, somebody } from './support/flow.ts';
 import { createVisitor } from './support/visitor.ts';

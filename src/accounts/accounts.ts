@@ -1,18 +1,15 @@
 /** What an account may do once it exists: prove its password, change it, describe itself; and what an operator does. */
-import type { Recorder } from '../audit/audit.ts';
 import { type Origin, SYSTEM } from '../audit/events.ts';
-import type { Database } from '../db/database.ts';
 import { UniqueViolation } from '../db/database.ts';
 import type { Steps } from '../db/statement.ts';
 import { AppError } from '../errors.ts';
 import type { Outbox } from '../jobs/outbox.ts';
+import { type AuthenticationOptions, createAuthentication } from './authentication.ts';
 import { canonicalEmail } from './email.ts';
 import type { PasswordPolicy } from './password-policy.ts';
-import type { Passwords } from './passwords.ts';
 import { profileFaults } from './profile.ts';
 import { newAccount } from './registration.ts';
-import type { Asked } from './sign-in.ts';
-import type { Account, AccountStore, Profile } from './store.ts';
+import type { Account, Profile } from './store.ts';
 
 /** Why the sessions end, and who asked. */
 export interface Ending {
@@ -20,12 +17,8 @@ export interface Ending {
   by: Origin;
 }
 
-export interface AccountsOptions {
-  db: Database;
-  audit: Recorder;
-  store: AccountStore;
+export interface AccountsOptions extends AuthenticationOptions {
   outbox: Outbox;
-  passwords: Passwords;
   policy: PasswordPolicy;
   serviceName: string;
   /** Steps that end every session of an account but what is kept. */
@@ -42,6 +35,7 @@ export type { Origin };
 
 export function createAccounts(options: AccountsOptions) {
   const { db, audit, store, outbox, passwords, policy } = options;
+  const { authenticate, isPasswordOf } = createAuthentication(options);
 
   async function existing(id: string): Promise<Account> {
     const account = await store.byId(id);
@@ -64,6 +58,7 @@ export function createAccounts(options: AccountsOptions) {
     byId: store.byId,
     list: store.list,
     existing,
+    authenticate,
     passwordChanged,
 
     async byEmail(input: string): Promise<Account | undefined> {
@@ -77,34 +72,12 @@ export function createAccounts(options: AccountsOptions) {
       return account?.status === 'active' ? account : undefined;
     },
 
-    /** Costs one Argon2 whoever is asked for. @throws AppError invalid_credentials, alike for every reason; busy. */
-    async authenticate(input: { email: string; password: string } & Asked): Promise<Account> {
-      const email = canonicalEmail(input.email);
-      const account = email ? await store.byEmail(email.canonical) : undefined;
-      const { valid, rehash } = await passwords.verify(account?.passwordHash ?? null, input.password);
-      const refusal = refusalOf(account, valid);
-      const by = input.by ?? SYSTEM;
-      if (refusal || !account?.passwordHash) {
-        // What was typed may be a password in the wrong field: only its keyed hash is kept.
-        const address = audit.pseudonym(email?.canonical ?? input.email);
-        const details = { method: 'password', reason: refusal ?? 'no_password', address };
-        const { client } = input;
-        await audit.note({ type: 'sign_in.failed', outcome: 'failure', account: account?.id, client, by, details });
-        throw new AppError('invalid_credentials', { fields: [{ field: '', code: 'credentials' }] });
-      }
-      if (rehash) {
-        const from = account.passwordHash;
-        const to = await passwords.hash(input.password);
-        await db.write(() => store.rehash(account.id, from, to));
-      }
-      return account;
-    },
-
-    /** Ends every session but `keep`. @throws AppError invalid_credentials, weak_password. */
+    /** Ends every session but `keep`. @throws AppError invalid_credentials, weak_password, too_many_attempts. */
     async changePassword(id: string, change: { current: string; next: string; keep?: Kept; origin: Origin }) {
       const account = await existing(id);
-      const { valid } = await passwords.verify(account.passwordHash, change.current);
-      if (!valid) {
+      const { session, grant } = change.keep ?? {};
+      const right = await isPasswordOf(account, change.current, change.origin, session ?? grant);
+      if (!right) {
         await audit.note({ type: 'password.change_failed', outcome: 'failure', account: id, by: change.origin });
         throw new AppError('invalid_credentials', { fields: [{ field: 'current_password', code: 'password_wrong' }] });
       }
@@ -224,14 +197,6 @@ export function createAccounts(options: AccountsOptions) {
       outbox.wake();
     },
   };
-}
-
-/** For the record only: whoever asks is told nothing of it. */
-function refusalOf(account: Account | undefined, valid: boolean): string | undefined {
-  if (!account) return 'unknown_address';
-  if (!account.passwordHash) return 'no_password';
-  if (!valid) return 'wrong_password';
-  return account.status === 'active' ? undefined : 'account_disabled';
 }
 
 export type Accounts = ReturnType<typeof createAccounts>;

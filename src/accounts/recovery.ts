@@ -5,6 +5,7 @@ import type { Database } from '../db/database.ts';
 import type { Steps } from '../db/statement.ts';
 import { AppError } from '../errors.ts';
 import type { Outbox } from '../jobs/outbox.ts';
+import type { AccountAttempts } from '../limits/account-attempts.ts';
 import type { Challenges } from './challenges.ts';
 import { canonicalEmail } from './email.ts';
 import type { PasswordPolicy } from './password-policy.ts';
@@ -20,13 +21,14 @@ export interface RecoveryOptions {
   outbox: Outbox;
   passwords: Passwords;
   policy: PasswordPolicy;
+  attempts: Pick<AccountAttempts, 'forgive'>;
   serviceName: string;
   /** Steps that end every session of an account. */
   endSessions(accountId: string, cause: { reason: 'password_reset'; by: Origin }): Steps<unknown>;
 }
 
 export function createRecovery(options: RecoveryOptions) {
-  const { db, audit, store, challenges, outbox, passwords, policy } = options;
+  const { db, audit, store, challenges, outbox, passwords, policy, attempts } = options;
 
   /** Steps: one code, real for an active account, a decoy for anybody else. */
   function* send(purpose: 'reset' | 'verify_email', canonical: string, flow: string, locale: string) {
@@ -86,6 +88,8 @@ export function createRecovery(options: RecoveryOptions) {
         yield* challenges.consume(challenge);
         yield* store.setPassword(accountId, hash);
         yield* store.setEmailVerified(accountId);
+        // The owner is back, and the password that was guessed at is gone.
+        yield* attempts.forgive(challenge.sent_to, ['password', 'code']);
         yield* options.endSessions(accountId, { reason: 'password_reset', by });
         yield* audit.record({ type: 'password.reset', account: accountId, by });
       });

@@ -7,6 +7,7 @@ export const EVENT_TYPES = [
   'account.enabled',
   'account.invited',
   'account.profile_changed',
+  'account.slowed',
   'account.verified',
   'app.removed',
   'client.created',

@@ -26,7 +26,11 @@ export interface Settings {
   /** Unset in development: mail goes to the mailbox. */
   smtpUrl: string | undefined;
   mailFrom: string;
-  limits: { actionsPerMinute: number; pagesPerMinute: number };
+  limits: {
+    actionsPerMinute: number;
+    pagesPerMinute: number;
+    failures: { perMinute: number; fromSource: number; fromUnknown: number; fromDevice: number };
+  };
   mailCodes: { minutes: number; attempts: number; resetAttempts: number; perQuarterHour: number; perDay: number };
   registration: 'open' | 'invite' | 'closed';
   /** Lower case and ASCII; empty for all. */
@@ -86,6 +90,12 @@ export function assemble(values: z.output<typeof Variables>, cwd: string, nodeEn
     limits: {
       actionsPerMinute: values.LATCHKEY_LIMIT_ACTIONS_PER_MINUTE,
       pagesPerMinute: values.LATCHKEY_LIMIT_PAGES_PER_MINUTE,
+      failures: {
+        perMinute: values.LATCHKEY_LIMIT_FAILURES_PER_MINUTE,
+        fromSource: values.LATCHKEY_LIMIT_FAILURES_PER_PAIR,
+        fromUnknown: values.LATCHKEY_LIMIT_FAILURES_PER_ACCOUNT,
+        fromDevice: values.LATCHKEY_LIMIT_FAILURES_PER_DEVICE,
+      },
     },
     mailCodes: {
       minutes: values.LATCHKEY_MAIL_CODE_MINUTES,

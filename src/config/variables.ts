@@ -4,6 +4,7 @@
  */
 import { z } from 'zod';
 import { FACTOR_VARIABLES } from './factor-variables.ts';
+import { LIMITS } from './limit-variables.ts';
 import { redis } from './redis-address.ts';
 import { secretKeys, token } from './secrets.ts';
 import { count, lifetime, optional, type Setting, setting } from './setting.ts';
@@ -150,20 +151,7 @@ export const GROUPS = {
     }),
     LATCHKEY_ARGON2_QUEUE: count('64', 0, 10_000, 'Hashes that wait; more are answered with 503 and Retry-After.'),
   },
-  Limits: {
-    LATCHKEY_LIMIT_ACTIONS_PER_MINUTE: count(
-      '60',
-      1,
-      1_000_000,
-      'Sign-ins, registrations, resets and codes from one address in a minute.',
-    ),
-    LATCHKEY_LIMIT_PAGES_PER_MINUTE: count(
-      '600',
-      1,
-      1_000_000,
-      'Other pages and API calls from one address in a minute.',
-    ),
-  },
+  Limits: LIMITS,
   'How long things live': {
     LATCHKEY_ACCESS_TOKEN_TTL: lifetime(
       '15m',

@@ -7,7 +7,18 @@ import { keyId, open, seal } from './envelope.ts';
 import type { DataKeyStore } from './store.ts';
 import { createWrapping } from './wrapping.ts';
 
-const PURPOSES = ['payload', 'client', 'signing', 'code', 'pepper', 'cookie', 'csrf', 'outbox', 'audit'] as const;
+const PURPOSES = [
+  'payload',
+  'client',
+  'signing',
+  'code',
+  'pepper',
+  'cookie',
+  'csrf',
+  'outbox',
+  'audit',
+  'limits',
+] as const;
 export type Purpose = (typeof PURPOSES)[number];
 
 export interface Keyring {

@@ -3,10 +3,10 @@
  * koa-ratelimit decides; where it counts is given to it, because its own memory never shrinks and its Redis fails open
  * or shut with the server.
  */
-import ipaddr from 'ipaddr.js';
 import type { Context, Middleware } from 'koa';
 import ratelimit from 'koa-ratelimit';
 import { AppError } from '../errors.ts';
+import { sourceOf } from './sources.ts';
 import type { Windows } from './window-store.ts';
 
 const MINUTE_MS = 60_000;
@@ -81,15 +81,4 @@ function counter(windows: Windows) {
       return [Math.max(0, Math.ceil(max - hits + 1)), Math.ceil(end / 1000) + 1, max];
     },
   };
-}
-
-/** An IPv6 customer has a /64 of addresses: it counts as one source. */
-export function sourceOf(address: string): string {
-  if (!ipaddr.isValid(address)) return address;
-  const parsed = ipaddr.process(address);
-  if (parsed.kind() === 'ipv4') return parsed.toString();
-  return `${(parsed as ipaddr.IPv6).parts
-    .slice(0, 4)
-    .map((part) => part.toString(16))
-    .join(':')}::/64`;
 }

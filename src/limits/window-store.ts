@@ -1,7 +1,7 @@
 /** Sliding windows of counters, in SQL (durable, shared by instances) or in memory (bounded, of one process). */
 import { LRUCache } from 'lru-cache';
 import type { Database } from '../db/database.ts';
-import { one } from '../db/statement.ts';
+import { one, run } from '../db/statement.ts';
 
 export interface Windows {
   /** Counts one hit. Resolves with the hits of the last `durationMs` including this one, weighing the window before
@@ -18,30 +18,29 @@ export interface SqlWindows extends Windows {
   purge(limit: number): Promise<number>;
 }
 
+/** Steps of `hit`, for a caller's unit of work. */
+export function* hitWindow(key: string, durationMs: number, now = Date.now()) {
+  const index = Math.floor(now / durationMs);
+  const current = yield* one<{ hits: number }>(
+    `INSERT INTO rate_windows (id, hits, expires_at) VALUES (?, 1, ?)
+     ON CONFLICT (id) DO UPDATE SET hits = rate_windows.hits + 1 RETURNING hits`,
+    `${key}|${index}`,
+    (index + 2) * durationMs,
+  );
+  const before = yield* one<{ hits: number }>('SELECT hits FROM rate_windows WHERE id = ?', `${key}|${index - 1}`);
+  return slide(before?.hits ?? 0, now, durationMs, current?.hits ?? 1);
+}
+
+/** Steps of `takeBack`, of a hit at this time. */
+export function* takeBackHit(key: string, durationMs: number, at = Date.now()) {
+  const index = Math.floor(at / durationMs);
+  yield* run('UPDATE rate_windows SET hits = hits - 1 WHERE id = ? AND hits > 0', `${key}|${index}`);
+}
+
 export function createSqlWindows(db: Database): SqlWindows {
   return {
-    hit(key, durationMs) {
-      const now = Date.now();
-      const index = Math.floor(now / durationMs);
-      return db.write(function* () {
-        const current = yield* one<{ hits: number }>(
-          `INSERT INTO rate_windows (id, hits, expires_at) VALUES (?, 1, ?)
-           ON CONFLICT (id) DO UPDATE SET hits = rate_windows.hits + 1 RETURNING hits`,
-          `${key}|${index}`,
-          (index + 2) * durationMs,
-        );
-        const before = yield* one<{ hits: number }>(
-          'SELECT hits FROM rate_windows WHERE id = ?',
-          `${key}|${index - 1}`,
-        );
-        return slide(before?.hits ?? 0, now, durationMs, current?.hits ?? 1);
-      });
-    },
-
-    async takeBack(key, durationMs) {
-      const index = Math.floor(Date.now() / durationMs);
-      await db.run('UPDATE rate_windows SET hits = hits - 1 WHERE id = ? AND hits > 0', `${key}|${index}`);
-    },
+    hit: (key, durationMs) => db.write(() => hitWindow(key, durationMs)),
+    takeBack: (key, durationMs) => db.write(() => takeBackHit(key, durationMs)),
 
     purge: (limit) =>
       db.run(

@@ -11,6 +11,7 @@ import { AppError } from '../errors.ts';
 import { demandsOf, type Method, reached, together } from '../factors/assurance.ts';
 import type { FactorKind } from '../factors/factors.ts';
 import type { Step, StepStore } from '../factors/step-store.ts';
+import type { KnownDevices } from '../limits/known-devices.ts';
 import { ACCOUNT_CLIENT_ID } from '../oidc/provider.ts';
 import type { Flow, Flows } from './flows.ts';
 import { type Next, nextStep } from './requirement.ts';
@@ -22,6 +23,7 @@ export interface LoginOptions {
   flows: Flows;
   steps: StepStore;
   audit: Pick<Recorder, 'note'>;
+  devices: Pick<KnownDevices, 'remember'>;
   living(id: string): Promise<Account | undefined>;
   kindsOf(accountId: string): Promise<FactorKind[]>;
   /** Whether this browser may skip the account's second step. */
@@ -65,6 +67,7 @@ export function createLogin(options: LoginOptions) {
   async function finish(ctx: Context, flow: Flow, account: Account, { amr, authTime }: Step): Promise<void> {
     const created = flow.interaction.prompt.name === 'create' ? { create: {} } : {};
     await audit.note(signInOf(account.id, { by: originOf(ctx), client: flow.client?.clientId, amr }));
+    options.devices.remember(ctx, account.emailCanonical);
     // With its time: the answer is handed in again with a consent, which is no proof of anything.
     const login = { accountId: account.id, remember: true, amr, acr: reached(amr) as string, ts: authTime };
     await flows.finish(ctx, flow, { ...created, login });

@@ -81,6 +81,7 @@ export function createPages({ flows, csrf, i18n, renderer }: PagesOptions) {
       } catch (error) {
         if (!(error instanceof AppError) || !MENDABLE.has(error.code)) throw error;
         ctx.status = error.status === 401 ? 400 : error.status;
+        ctx.set(error.headers);
         if (error.retryAfter !== undefined) ctx.set('Retry-After', String(error.retryAfter));
         await again(shown, form, error.fields.length > 0 ? error.fields : [{ field: '', code: error.code }]);
       }

@@ -8,6 +8,7 @@ import type { Registration } from '../accounts/registration.ts';
 import type { Asked } from '../accounts/sign-in.ts';
 import type { Origin } from '../audit/events.ts';
 import type { Renderer } from '../http/render.ts';
+import type { KnownDevices } from '../limits/known-devices.ts';
 import type { Flows } from './flows.ts';
 import { ButtonForm, SignInForm } from './forms.ts';
 import type { Login } from './login.ts';
@@ -21,15 +22,18 @@ export interface LoginDeps {
   registration: Registration;
   recovery: Recovery;
   challenges: Challenges;
+  devices: KnownDevices;
   renderer: Renderer;
   passwordLength: { min: number; max: number };
   /** Where a request comes from, for the record and for mails that tell of a change. */
   originOf(ctx: Context): Origin;
 }
 
+type AskedDeps = Pick<LoginDeps, 'originOf' | 'devices'>;
+
 /** Who asks on a page of this flow, on the way to which application. */
-export function askedBy({ originOf }: Pick<LoginDeps, 'originOf'>, ctx: Context, { flow }: FlowPage): Asked {
-  return { by: originOf(ctx), client: flow.client?.clientId };
+export function askedBy({ originOf, devices }: AskedDeps, ctx: Context, { flow }: FlowPage): Asked {
+  return { by: originOf(ctx), client: flow.client?.clientId, device: devices.of(ctx) };
 }
 
 export function mountSignIn(router: Router, deps: LoginDeps): void {

@@ -4,8 +4,8 @@
  */
 import Provider, { errors, type KoaContextWithOIDC } from 'oidc-provider';
 import { AppError } from '../errors.ts';
-import { sourceOf } from '../limits/edge.ts';
 import { createCountedTries, createFailures } from '../limits/guesses.ts';
+import { sourceOf } from '../limits/sources.ts';
 import type { SqlWindows } from '../limits/window-store.ts';
 import { orUnavailable } from './unavailable.ts';
 

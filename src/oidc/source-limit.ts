@@ -4,7 +4,7 @@
  * are not counted here.
  */
 import type { KoaContextWithOIDC } from 'oidc-provider';
-import { sourceOf } from '../limits/edge.ts';
+import { sourceOf } from '../limits/sources.ts';
 import type { Windows } from '../limits/window-store.ts';
 import { ROUTES } from './provider.ts';
 import type { Refuse } from './refusal.ts';

@@ -86,7 +86,7 @@ export function createMetrics({ worker }: { worker?: number | undefined } = {}) 
 
   return {
     registry,
-    limited: (limit: 'action' | 'page') => limits(limit),
+    limited: (limit: 'action' | 'page' | 'account' | 'guesses') => limits(limit),
     protocol: {
       tokensIssued: (grant: string) => tokens(grant),
       refreshed: (outcome: string) => refreshes(outcome),

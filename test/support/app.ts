@@ -54,6 +54,7 @@ const TEST_SETTINGS = {
   // Every test comes from one address; the limits have tests of their own.
   LATCHKEY_LIMIT_ACTIONS_PER_MINUTE: '100000',
   LATCHKEY_LIMIT_PAGES_PER_MINUTE: '100000',
+  LATCHKEY_LIMIT_FAILURES_PER_MINUTE: '100000',
 };
 
 export async function startApp(t: TestContext, options: AppOptions = {}): Promise<TestApp> {

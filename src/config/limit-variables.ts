@@ -1,0 +1,41 @@
+/** The settings of limits: how often what may be done. What they mean together is in docs/limits.md. */
+import { count } from './setting.ts';
+
+export const LIMITS = {
+  LATCHKEY_LIMIT_ACTIONS_PER_MINUTE: count(
+    '60',
+    1,
+    1_000_000,
+    'Sign-ins, registrations, resets and codes from one address in a minute.',
+  ),
+  LATCHKEY_LIMIT_PAGES_PER_MINUTE: count(
+    '600',
+    1,
+    1_000_000,
+    'Other pages and API calls from one address in a minute.',
+  ),
+  LATCHKEY_LIMIT_FAILURES_PER_MINUTE: count(
+    '30',
+    1,
+    1_000_000,
+    'Failed sign-ins from one address in a minute, at whatever account.',
+  ),
+  LATCHKEY_LIMIT_FAILURES_PER_PAIR: count(
+    '10',
+    1,
+    100,
+    'Failed proofs at one account from one address in 15 minutes; then each has to wait longer.',
+  ),
+  LATCHKEY_LIMIT_FAILURES_PER_ACCOUNT: count(
+    '100',
+    10,
+    100,
+    'Failed proofs in a row at one account from unknown devices; then only known ones may try.',
+  ),
+  LATCHKEY_LIMIT_FAILURES_PER_DEVICE: count(
+    '20',
+    1,
+    100,
+    'Failed proofs in a row of a device that signed in before; then it counts as unknown.',
+  ),
+};
