@@ -4,7 +4,7 @@ import type { JWK, KoaContextWithOIDC } from 'oidc-provider';
 import { CALLBACK_PATH } from './account/entrance.ts';
 import type { Origin, Via } from './audit/events.ts';
 import type { createCookieKeys } from './http/cookies.ts';
-import { bareHeaders, type securityHeaders } from './http/headers.ts';
+import { bareHeaders, securityHeaders } from './http/headers.ts';
 import { requestContext } from './http/request-context.ts';
 import { createMemoryWindows } from './limits/window-store.ts';
 import { createFlows } from './login/flows.ts';
@@ -17,9 +17,9 @@ import { createGrantLoader } from './oidc/grants.ts';
 import { createGuessLimits } from './oidc/guesses.ts';
 import { createIssuing } from './oidc/issuing.ts';
 import { createLogoutNotices } from './oidc/logout-notice.ts';
-import { protocolMiddleware } from './oidc/middleware.ts';
+import { createSurroundings } from './oidc/middleware.ts';
 import { createOneUnit } from './oidc/one-unit.ts';
-import { createProvider, ROUTES } from './oidc/provider.ts';
+import { createProvider, MACHINE_PATHS, ROUTES } from './oidc/provider.ts';
 import { createRefreshReplay } from './oidc/refresh-replay.ts';
 import { createRefuser } from './oidc/refusal.ts';
 import { createSourceLimit } from './oidc/source-limit.ts';
@@ -28,7 +28,6 @@ import type { Services } from './services.ts';
 
 export interface ProtocolOptions {
   cookieKeys: ReturnType<typeof createCookieKeys>;
-  headers: ReturnType<typeof securityHeaders>;
   visitorOf(req: Context['req']): { ip: string; userAgent: string | null };
   originOf(ctx: { req: Context['req'] }, via: Via): Origin;
   observer: ProtocolObserver;
@@ -69,8 +68,9 @@ export async function createProtocol(services: Services, options: ProtocolOption
   const addressOf = (req: Context['req']) => requestContext(req).address;
   const limitGuesses = createGuessLimits({ windows: services.windows, addressOf });
   const refuse = createRefuser({ errorPage: protocolPages.pages.error, originAllowed: clients.originAllowed });
+  const transport = { https: secureCookies, hstsSubdomains: settings.hstsSubdomains };
   const layers = [
-    options.headers,
+    securityHeaders({ ...transport, machinePaths: MACHINE_PATHS }),
     createTokenWatch(options.observer),
     createSourceLimit({
       windows: createMemoryWindows(),
@@ -80,7 +80,7 @@ export async function createProtocol(services: Services, options: ProtocolOption
     }),
     createOneUnit({ inRequest: services.db.request, refuse, onBug: coreFailed }),
     replay.middleware,
-    ...protocolMiddleware({
+    createSurroundings({
       // The tokens are made: an answer that was lost for a note of the time would end the chain.
       grantSeen: (id) => rows.Grant.seen(id).catch((err) => log.warn({ err }, 'the last use was not noted')),
       tokensIssued,
@@ -93,7 +93,7 @@ export async function createProtocol(services: Services, options: ProtocolOption
   const issuing = await createIssuing({
     keys: services.keys,
     build,
-    headers: bareHeaders({ https: secureCookies, hstsSubdomains: settings.hstsSubdomains }),
+    headers: bareHeaders(transport),
   });
   services.outbox.handle('logout', createLogoutNotices({ provider: issuing.provider, fetch: services.outbound }));
 
@@ -103,8 +103,9 @@ export async function createProtocol(services: Services, options: ProtocolOption
     findAccessToken,
     /** Whether the core answers this address. */
     serves(url: string): boolean {
-      const path = url.split('?', 1)[0] as string;
-      return PATHS.some((route) => path === route || path.startsWith(`${route}/`));
+      const question = url.indexOf('?');
+      const path = question < 0 ? url : url.slice(0, question);
+      return PATHS.has(path) || BELOW.some((route) => path.startsWith(route));
     },
   };
 
@@ -177,11 +178,12 @@ export async function createProtocol(services: Services, options: ProtocolOption
   }
 }
 
-const PATHS = [
+const PATHS: ReadonlySet<string> = new Set([
   ...Object.values(ROUTES),
   '/.well-known/openid-configuration',
   '/.well-known/oauth-authorization-server',
-];
+]);
+const BELOW = [...PATHS].map((path) => `${path}/`);
 
 function clientRows({ clients }: Services) {
   const refused = async () => {

@@ -6,6 +6,7 @@
 import { createHash } from 'node:crypto';
 import Provider, { errors, type KoaContextWithOIDC } from 'oidc-provider';
 import type { ModelRows } from './adapter.ts';
+import { MACHINE_PATHS, ROUTES } from './provider.ts';
 
 /** How long a loser of a race waits for the winner's answer. */
 const PATIENCE_MS = 2000;
@@ -108,7 +109,10 @@ export function createRefreshReplay({ rows, records, endGrant, onRepeat, onLostR
   };
 
   /** Around the token endpoint: records the winner's answer before it leaves, and gives it to who repeats. */
-  async function middleware(ctx: KoaContextWithOIDC, next: () => Promise<void>): Promise<void> {
+  const middleware = (ctx: KoaContextWithOIDC, next: () => Promise<void>): Promise<void> =>
+    ctx.path !== ROUTES.token && MACHINE_PATHS.has(ctx.path) ? next() : answerOnce(ctx, next);
+
+  async function answerOnce(ctx: KoaContextWithOIDC, next: () => Promise<void>): Promise<void> {
     const state = stateOf(ctx);
     try {
       await next();
