@@ -11,6 +11,7 @@ import { createFlows } from './login/flows.ts';
 import { createProtocolPages } from './login/protocol-pages.ts';
 import { createAdapter } from './oidc/adapter.ts';
 import { claimsOf } from './oidc/claims.ts';
+import { rememberClients } from './oidc/client-cache.ts';
 import { createProtocolEndings } from './oidc/endings.ts';
 import { explainRefusals } from './oidc/explain.ts';
 import { createGrantLoader } from './oidc/grants.ts';
@@ -131,6 +132,7 @@ export async function createProtocol(services: Services, options: ProtocolOption
       fetch: services.outbound,
     });
     limitGuesses(core);
+    rememberClients(core, clients.metadata);
     for (const layer of [outermost, ...layers]) core.use(layer as never);
     core.on('server_error', (ctx, error) => coreFailed(error, ctx));
     explainRefusals(core, {

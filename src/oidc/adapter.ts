@@ -5,6 +5,7 @@
  */
 import Provider, { type Adapter, type AdapterPayload, errors } from 'oidc-provider';
 import type { Artifacts } from '../artifacts/artifacts.ts';
+import { mayBe } from '../artifacts/identifier.ts';
 import { orUnavailable } from './unavailable.ts';
 
 export interface Visit {
@@ -44,7 +45,7 @@ export function createAdapter(options: AdapterOptions): (model: string) => Adapt
 
   return (model) => {
     const rows = options.rows[model];
-    const adapter = rows ? rowsAdapter(rows, visit) : artifactAdapter(model, options);
+    const adapter = rows ? rowsAdapter(model, rows, visit) : artifactAdapter(model, options);
     return guarded(adapter);
   };
 }
@@ -56,10 +57,10 @@ function expiry(expiresIn: number | undefined): number {
 /** The core revokes model by model and then the grant; the end of the grant takes all of it in one unit of work. */
 async function endedWithGrant(): Promise<void> {}
 
-function rowsAdapter(rows: ModelRows, visit: () => Visit): Adapter {
+function rowsAdapter(model: string, rows: ModelRows, visit: () => Visit): Adapter {
   return {
     upsert: (id, payload, expiresIn) => rows.upsert(id, payload as Payload, expiry(expiresIn), visit()),
-    find: async (id) => (await rows.find(id)) as AdapterPayload | undefined,
+    find: async (id) => (mayBe(model, id) ? ((await rows.find(id)) as AdapterPayload | undefined) : undefined),
     findByUid: async (uid) => (await rows.findByUid?.(uid)) as AdapterPayload | undefined,
     findByUserCode: async () => undefined,
     async consume(id) {
@@ -73,7 +74,9 @@ function rowsAdapter(rows: ModelRows, visit: () => Visit): Adapter {
 function artifactAdapter(kind: string, { artifacts, grantLives }: AdapterOptions): Adapter {
   /** Opaque access tokens may sit in a volatile store, so SQL is asked whether their grant still lives. */
   async function loaded(id: string): Promise<AdapterPayload | undefined> {
-    const artifact = await artifacts.find(kind, id);
+    if (!mayBe(kind, id)) return undefined;
+    const living = kind === 'AccessToken' ? artifacts.findLiving : undefined;
+    const artifact = await (living ?? artifacts.find)(kind, id);
     if (!artifact) {
       // Revoked while its store is away, a token must not come back with the store (RFC 7009 section 2.2).
       const revoking = Provider.ctx?.oidc?.route === 'revocation';
@@ -81,7 +84,8 @@ function artifactAdapter(kind: string, { artifacts, grantLives }: AdapterOptions
       return undefined;
     }
     const grantId = artifact.payload['grantId'];
-    if (kind === 'AccessToken' && typeof grantId === 'string' && !(await grantLives(grantId))) return undefined;
+    if (kind === 'AccessToken' && !living && typeof grantId === 'string' && !(await grantLives(grantId)))
+      return undefined;
     return restored(id, artifact);
   }
 

@@ -212,7 +212,7 @@ function timeOrderedIdentifiers(provider: Provider): void {
     prototype.generateTokenId = function generateTokenId() {
       // The core decides the format of an access token on the way.
       original.call(this);
-      return newIdentifier();
+      return newIdentifier(model.name);
     };
   }
 }
