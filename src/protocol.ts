@@ -48,12 +48,13 @@ export async function createProtocol(services: Services, options: ProtocolOption
     signOut: services.sessions.signOut,
     endGrant: services.sessions.endGrant,
   });
+  const refuse = createRefuser({ errorPage: protocolPages.pages.error, originAllowed: clients.originAllowed });
   const replay = createRefreshReplay({
     rows: rows.RefreshToken as never,
     records: services.refreshReplays,
     endGrant: endings.stolen,
     onRepeat,
-    onLostRecord: (error) => log.warn({ err: error }, 'the answer to a refresh was not recorded'),
+    refuse,
   });
   const adapter = createAdapter({
     artifacts: services.artifacts,
@@ -68,7 +69,6 @@ export async function createProtocol(services: Services, options: ProtocolOption
   });
   const addressOf = (req: Context['req']) => requestContext(req).address;
   const limitGuesses = createGuessLimits({ windows: services.windows, addressOf });
-  const refuse = createRefuser({ errorPage: protocolPages.pages.error, originAllowed: clients.originAllowed });
   const transport = { https: secureCookies, hstsSubdomains: settings.hstsSubdomains };
   const layers = [
     securityHeaders({ ...transport, machinePaths: MACHINE_PATHS }),
@@ -79,7 +79,7 @@ export async function createProtocol(services: Services, options: ProtocolOption
       addressOf,
       refuse,
     }),
-    createOneUnit({ inRequest: services.db.request, refuse, onBug: coreFailed }),
+    createOneUnit({ inRequest: services.db.request, refuse, overtaken: replay.overtaken, onBug: coreFailed }),
     replay.middleware,
     createSurroundings({
       // The tokens are made: an answer that was lost for a note of the time would end the chain.
@@ -144,18 +144,22 @@ export async function createProtocol(services: Services, options: ProtocolOption
     return core;
   }
 
-  /** The tokens are good without it. */
   async function tokensIssued({ oidc }: KoaContextWithOIDC, grant: string): Promise<void> {
     const { Account: account, Grant: held } = oidc.entities;
     const about = { account: account?.accountId, client: oidc.client?.clientId, session: held?.jti };
     const event = { type: 'token.issued', ...about, by: endings.origin(), details: { grant } } as const;
-    await services.audit.note(event).catch((err) => log.warn({ err }, 'the issue of tokens was not recorded'));
+    await services.audit.noteLater(event);
   }
 
-  function onRepeat(kind: 'race' | 'theft', { clientId, grantId }: { clientId: string; grantId: string }): void {
+  function onRepeat(
+    kind: 'race' | 'theft',
+    { clientId, grantId }: { clientId: string; grantId: string },
+    ctx: KoaContextWithOIDC,
+  ): void {
     log.info({ kind, clientId, grantId }, 'a refresh token was repeated');
     if (kind === 'theft') return;
-    const event = { type: 'refresh.replayed', client: clientId, session: grantId, by: endings.origin() } as const;
+    const by = options.originOf(ctx, 'protocol');
+    const event = { type: 'refresh.replayed', client: clientId, session: grantId, by } as const;
     services.audit.note(event).catch((err) => log.warn({ err }, 'a repeated refresh was not recorded'));
   }
 

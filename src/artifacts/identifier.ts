@@ -3,7 +3,8 @@
  * in an index, a letter that names the kind where it has one, and 256 random bits. At rest only the prefix and the
  * SHA-256 of the whole stay.
  */
-import { hash, randomBytes } from 'node:crypto';
+import { hash } from 'node:crypto';
+import { takeRandom } from '../keyring/random.ts';
 
 const TIMED = /^[0-9a-f]{12}[A-Za-z0-9_-]{43,44}$/;
 const MARKED_LENGTH = 56;
@@ -20,7 +21,7 @@ const MARKS = {
 
 export function newIdentifier(kind?: string): string {
   const mark = MARKS[kind as keyof typeof MARKS] ?? '';
-  return Date.now().toString(16).padStart(TIME_LENGTH, '0') + mark + randomBytes(32).toString('base64url');
+  return Date.now().toString(16).padStart(TIME_LENGTH, '0') + mark + takeRandom(32).toString('base64url');
 }
 
 /** Whether this may be an identifier of that kind; one without a mark (made earlier, or elsewhere) may be of any. */

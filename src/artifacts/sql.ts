@@ -17,6 +17,8 @@ const FIND_LIVING = `SELECT a.id, a.payload, a.consumed_at FROM artifacts a WHER
     AND NOT EXISTS (SELECT 1 FROM tombstones t WHERE t.id = 'grant:' || g.id)
     AND NOT EXISTS (SELECT 1 FROM tombstones t WHERE t.id = 'session:' || g.session_uid)))`;
 
+const CONSUME = "UPDATE artifacts SET consumed_at = ? WHERE id = ? AND consumed_at IS NULL AND payload <> ''";
+
 export const artifactRow = (kind: string, id: string): string => `${kind}:${storedIdentifier(id)}`;
 
 export const userCodeHash = (keyring: Keyring, kind: string, userCode: string): string =>
@@ -78,12 +80,8 @@ export function createSqlArtifacts({ db, keyring }: { db: Database; keyring: Key
         ),
       ),
 
-    consume: async (kind, id) =>
-      (await db.run(
-        "UPDATE artifacts SET consumed_at = ? WHERE id = ? AND consumed_at IS NULL AND payload <> ''",
-        Date.now(),
-        rowId(kind, id),
-      )) === 1,
+    consume: async (kind, id) => (await db.run(CONSUME, Date.now(), rowId(kind, id))) === 1,
+    claim: (kind, id, lost) => db.claim(lost, CONSUME, Date.now(), rowId(kind, id)),
 
     async destroy(kind, id) {
       await db.run('DELETE FROM artifacts WHERE id = ?', rowId(kind, id));

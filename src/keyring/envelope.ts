@@ -1,5 +1,6 @@
 /** AES-256-GCM envelopes `v1.<key id>.<nonce>.<tag>.<ciphertext>` (base64url). Knows no purpose and no table. */
-import { createCipheriv, createDecipheriv, createHash, type KeyObject, randomBytes } from 'node:crypto';
+import { createCipheriv, createDecipheriv, createHash, type KeyObject } from 'node:crypto';
+import { takeRandom } from './random.ts';
 
 const NONCE_BYTES = 12;
 
@@ -10,7 +11,7 @@ export function keyId(key: Buffer): string {
 
 /** `context` (table, column, row) is authenticated, so that an envelope moved to another row does not open. */
 export function seal(key: KeyObject, id: string, plaintext: Buffer | string, context: string): string {
-  const nonce = randomBytes(NONCE_BYTES);
+  const nonce = takeRandom(NONCE_BYTES);
   const cipher = createCipheriv('aes-256-gcm', key, nonce);
   cipher.setAAD(Buffer.from(context));
   const ciphertext = cipher.update(plaintext as Buffer);

@@ -83,9 +83,12 @@ function counter(windows: Windows) {
   };
 }
 
+const IPV4 = /^(?:(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)(?:\.(?!$)|$)){4}$/;
+
 /** An IPv6 customer has a /64 of addresses: it counts as one source. */
 export function sourceOf(address: string): string {
-  if (!ipaddr.isValid(address)) return address;
+  // As the front writes it; parsing it again costs every request several microseconds.
+  if (IPV4.test(address) || !ipaddr.isValid(address)) return address;
   const parsed = ipaddr.process(address);
   if (parsed.kind() === 'ipv4') return parsed.toString();
   return `${(parsed as ipaddr.IPv6).parts
