@@ -61,7 +61,6 @@ export async function createApp(services: Services, { draining, metrics }: AppOp
   const headers = securityHeaders({ https, hstsSubdomains: settings.hstsSubdomains });
   const protocol = await createProtocol(services, {
     cookieKeys,
-    headers,
     visitorOf,
     originOf: origin,
     unforeseen,

@@ -4,22 +4,23 @@ import type { JWK, KoaContextWithOIDC } from 'oidc-provider';
 import { CALLBACK_PATH } from './account/entrance.ts';
 import type { Origin, Via } from './audit/events.ts';
 import type { createCookieKeys } from './http/cookies.ts';
-import { bareHeaders, type securityHeaders } from './http/headers.ts';
+import { bareHeaders, securityHeaders } from './http/headers.ts';
 import { requestContext } from './http/request-context.ts';
 import { createMemoryWindows } from './limits/window-store.ts';
 import { createFlows } from './login/flows.ts';
 import { createProtocolPages } from './login/protocol-pages.ts';
 import { createAdapter } from './oidc/adapter.ts';
 import { claimsOf } from './oidc/claims.ts';
+import { rememberClients } from './oidc/client-cache.ts';
 import { createProtocolEndings } from './oidc/endings.ts';
 import { explainRefusals } from './oidc/explain.ts';
 import { createGrantLoader } from './oidc/grants.ts';
 import { createGuessLimits } from './oidc/guesses.ts';
 import { createIssuing } from './oidc/issuing.ts';
 import { createLogoutNotices } from './oidc/logout-notice.ts';
-import { protocolMiddleware } from './oidc/middleware.ts';
+import { createSurroundings } from './oidc/middleware.ts';
 import { createOneUnit } from './oidc/one-unit.ts';
-import { createProvider, ROUTES } from './oidc/provider.ts';
+import { createProvider, MACHINE_PATHS, ROUTES } from './oidc/provider.ts';
 import { createRefreshReplay } from './oidc/refresh-replay.ts';
 import { createRefuser } from './oidc/refusal.ts';
 import { createSourceLimit } from './oidc/source-limit.ts';
@@ -28,7 +29,6 @@ import type { Services } from './services.ts';
 
 export interface ProtocolOptions {
   cookieKeys: ReturnType<typeof createCookieKeys>;
-  headers: ReturnType<typeof securityHeaders>;
   visitorOf(req: Context['req']): { ip: string; userAgent: string | null };
   originOf(ctx: { req: Context['req'] }, via: Via): Origin;
   observer: ProtocolObserver;
@@ -48,12 +48,13 @@ export async function createProtocol(services: Services, options: ProtocolOption
     signOut: services.sessions.signOut,
     endGrant: services.sessions.endGrant,
   });
+  const refuse = createRefuser({ errorPage: protocolPages.pages.error, originAllowed: clients.originAllowed });
   const replay = createRefreshReplay({
     rows: rows.RefreshToken as never,
     records: services.refreshReplays,
     endGrant: endings.stolen,
     onRepeat,
-    onLostRecord: (error) => log.warn({ err: error }, 'the answer to a refresh was not recorded'),
+    refuse,
   });
   const adapter = createAdapter({
     artifacts: services.artifacts,
@@ -68,9 +69,9 @@ export async function createProtocol(services: Services, options: ProtocolOption
   });
   const addressOf = (req: Context['req']) => requestContext(req).address;
   const limitGuesses = createGuessLimits({ windows: services.windows, addressOf });
-  const refuse = createRefuser({ errorPage: protocolPages.pages.error, originAllowed: clients.originAllowed });
+  const transport = { https: secureCookies, hstsSubdomains: settings.hstsSubdomains };
   const layers = [
-    options.headers,
+    securityHeaders({ ...transport, machinePaths: MACHINE_PATHS }),
     createTokenWatch(options.observer),
     createSourceLimit({
       windows: createMemoryWindows(),
@@ -78,9 +79,9 @@ export async function createProtocol(services: Services, options: ProtocolOption
       addressOf,
       refuse,
     }),
-    createOneUnit({ inRequest: services.db.request, refuse, onBug: coreFailed }),
+    createOneUnit({ inRequest: services.db.request, refuse, overtaken: replay.overtaken, onBug: coreFailed }),
     replay.middleware,
-    ...protocolMiddleware({
+    createSurroundings({
       // The tokens are made: an answer that was lost for a note of the time would end the chain.
       grantSeen: (id) => rows.Grant.seen(id).catch((err) => log.warn({ err }, 'the last use was not noted')),
       tokensIssued,
@@ -93,7 +94,7 @@ export async function createProtocol(services: Services, options: ProtocolOption
   const issuing = await createIssuing({
     keys: services.keys,
     build,
-    headers: bareHeaders({ https: secureCookies, hstsSubdomains: settings.hstsSubdomains }),
+    headers: bareHeaders(transport),
   });
   services.outbox.handle('logout', createLogoutNotices({ provider: issuing.provider, fetch: services.outbound }));
 
@@ -103,8 +104,9 @@ export async function createProtocol(services: Services, options: ProtocolOption
     findAccessToken,
     /** Whether the core answers this address. */
     serves(url: string): boolean {
-      const path = url.split('?', 1)[0] as string;
-      return PATHS.some((route) => path === route || path.startsWith(`${route}/`));
+      const question = url.indexOf('?');
+      const path = question < 0 ? url : url.slice(0, question);
+      return PATHS.has(path) || BELOW.some((route) => path.startsWith(route));
     },
   };
 
@@ -131,6 +133,7 @@ export async function createProtocol(services: Services, options: ProtocolOption
       fetch: services.outbound,
     });
     limitGuesses(core);
+    rememberClients(core, clients.metadata);
     for (const layer of [outermost, ...layers]) core.use(layer as never);
     core.on('server_error', (ctx, error) => coreFailed(error, ctx));
     explainRefusals(core, {
@@ -142,18 +145,22 @@ export async function createProtocol(services: Services, options: ProtocolOption
     return core;
   }
 
-  /** The tokens are good without it. */
   async function tokensIssued({ oidc }: KoaContextWithOIDC, grant: string): Promise<void> {
     const { Account: account, Grant: held } = oidc.entities;
     const about = { account: account?.accountId, client: oidc.client?.clientId, session: held?.jti };
     const event = { type: 'token.issued', ...about, by: endings.origin(), details: { grant } } as const;
-    await services.audit.note(event).catch((err) => log.warn({ err }, 'the issue of tokens was not recorded'));
+    await services.audit.noteLater(event);
   }
 
-  function onRepeat(kind: 'race' | 'theft', { clientId, grantId }: { clientId: string; grantId: string }): void {
+  function onRepeat(
+    kind: 'race' | 'theft',
+    { clientId, grantId }: { clientId: string; grantId: string },
+    ctx: KoaContextWithOIDC,
+  ): void {
     log.info({ kind, clientId, grantId }, 'a refresh token was repeated');
     if (kind === 'theft') return;
-    const event = { type: 'refresh.replayed', client: clientId, session: grantId, by: endings.origin() } as const;
+    const by = options.originOf(ctx, 'protocol');
+    const event = { type: 'refresh.replayed', client: clientId, session: grantId, by } as const;
     services.audit.note(event).catch((err) => log.warn({ err }, 'a repeated refresh was not recorded'));
   }
 
@@ -180,11 +187,12 @@ export async function createProtocol(services: Services, options: ProtocolOption
   }
 }
 
-const PATHS = [
+const PATHS: ReadonlySet<string> = new Set([
   ...Object.values(ROUTES),
   '/.well-known/openid-configuration',
   '/.well-known/oauth-authorization-server',
-];
+]);
+const BELOW = [...PATHS].map((path) => `${path}/`);
 
 function clientRows({ clients }: Services) {
   const refused = async () => {

@@ -97,6 +97,39 @@ for (const [engine, open] of Object.entries(engines)) {
       await assert.rejects(request, /exists already/);
     });
 
+    test('of two requests that claim the same row, the later one leaves nothing behind', async (t) => {
+      const db = await opened(t);
+      await db.run(INSERT, 'free');
+      const lost = new Error('somebody else was first');
+      const claims = (mark: string) =>
+        db.request(async () => {
+          await db.claim(lost, 'UPDATE things SET name = ? WHERE name = ?', `taken by ${mark}`, 'free');
+          await db.later(INSERT, `found by ${mark}`);
+          await db.laterUnit(function* () {
+            yield* run(INSERT, `told by ${mark}`);
+          });
+          return 'an answer';
+        });
+      const ended = await Promise.allSettled([claims('one'), claims('two')]);
+      const refused = ended.filter((each) => each.status === 'rejected');
+      assert.deepEqual(
+        refused.map(({ reason }) => reason),
+        [lost],
+      );
+      const winner = ended[0]?.status === 'fulfilled' ? 'one' : 'two';
+      assert.deepEqual(await names(db), [`found by ${winner}`, `taken by ${winner}`, `told by ${winner}`]);
+      await assert.rejects(db.claim(lost, 'DELETE FROM things WHERE name = ?', 'free'), lost, 'also outside of one');
+    });
+
+    test('what is committed is read without waiting for what is kept', async (t) => {
+      const db = await opened(t);
+      await db.request(async () => {
+        await db.later(INSERT, 'one');
+        assert.deepEqual(await db.committed.all('SELECT name FROM things'), []);
+        assert.deepEqual(await names(db), ['one']);
+      });
+    });
+
     test('outside of a request nothing is kept', async (t) => {
       const db = await opened(t);
       await db.later(INSERT, 'one');

@@ -46,7 +46,7 @@ interface Row extends Profile {
 export function createAccountStore(db: Database) {
   return {
     async byId(id: string): Promise<Account | undefined> {
-      const row = await db.one<Row>('SELECT * FROM accounts WHERE id = ?', id);
+      const row = await db.committed.one<Row>('SELECT * FROM accounts WHERE id = ?', id);
       return row && opened(row);
     },
 

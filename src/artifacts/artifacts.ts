@@ -24,10 +24,15 @@ export interface Artifacts {
   /** False when the id is known already (replay ids; RFC 9449 section 11.1, RFC 7523 section 3). */
   insert(kind: string, id: string, payload: Record<string, unknown>, expiresAt: number): Promise<boolean>;
   find(kind: string, id: string): Promise<Artifact | undefined>;
+  /** As `find`, and only while its grant lives, where one look can tell both. */
+  findLiving?(kind: string, id: string): Promise<Artifact | undefined>;
   findByUserCode(kind: string, userCode: string): Promise<Artifact | undefined>;
   /** Compare-and-swap: true for exactly one caller, whatever the number of parallel ones. The caller has loaded the
    * value before: one that a store lost in between may be consumed once. */
   consume(kind: string, id: string): Promise<boolean>;
+  /** As `consume`, taken for won: whoever was later fails with `lost`, at the latest at the end of its request. Absent
+   * where the answer can't be taken back. */
+  claim?(kind: string, id: string, lost: Error): Promise<void>;
   destroy(kind: string, id: string): Promise<void>;
   /** The grant has ended: no value of it is found again. */
   revokeByGrantId(grantId: string): Promise<void>;

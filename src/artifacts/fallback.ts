@@ -116,6 +116,13 @@ export function createFallback({ sql, ledger, values, watch, keyring }: Fallback
       return ledger.consume(kind, row, until(value));
     },
 
+    async claim(kind, id, lost) {
+      const row = artifactRow(kind, id);
+      const { value, doubt } = await inRedis(row);
+      if (!value && doubt === undefined) return sql.claim?.(kind, id, lost);
+      await ledger.claim(kind, row, until(value), lost);
+    },
+
     async destroy(kind, id) {
       const row = artifactRow(kind, id);
       const { value } = await inRedis(row);

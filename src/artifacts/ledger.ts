@@ -18,6 +18,12 @@ export interface LedgerRow {
 const GRANT = 'Grant';
 const NOTHING = '-';
 
+const CONSUME = `INSERT INTO artifacts (id, kind, payload, consumed_at, expires_at) VALUES (?, ?, '', ?, ?)
+  ON CONFLICT (id) DO UPDATE SET consumed_at = excluded.consumed_at,
+    expires_at = CASE WHEN artifacts.expires_at > excluded.expires_at THEN artifacts.expires_at
+      ELSE excluded.expires_at END
+  WHERE artifacts.consumed_at IS NULL AND artifacts.ended_at IS NULL`;
+
 export function createLedger(db: Database) {
   const grantRow = (grantId: string) => `${GRANT}:${grantId}`;
 
@@ -40,19 +46,12 @@ export function createLedger(db: Database) {
 
     /** True for exactly one caller, for good: the mark stays until `expiresAt` and longer than the value. */
     async consume(kind: string, row: string, expiresAt: number): Promise<boolean> {
-      const changed = await db.run(
-        `INSERT INTO artifacts (id, kind, payload, consumed_at, expires_at) VALUES (?, ?, '', ?, ?)
-         ON CONFLICT (id) DO UPDATE SET consumed_at = excluded.consumed_at,
-           expires_at = CASE WHEN artifacts.expires_at > excluded.expires_at THEN artifacts.expires_at
-             ELSE excluded.expires_at END
-         WHERE artifacts.consumed_at IS NULL AND artifacts.ended_at IS NULL`,
-        row,
-        kind,
-        Date.now(),
-        expiresAt,
-      );
-      return changed === 1;
+      return (await db.run(CONSUME, row, kind, Date.now(), expiresAt)) === 1;
     },
+
+    /** The same, taken for won: whoever was later fails with `lost`, at the latest at the end of its request. */
+    claim: (kind: string, row: string, expiresAt: number, lost: Error): Promise<void> =>
+      db.claim(lost, CONSUME, row, kind, Date.now(), expiresAt),
 
     /** What is ended is never found again, whatever is written afterwards. */
     end: (kind: string, row: string, expiresAt: number) => end(kind, row, expiresAt),

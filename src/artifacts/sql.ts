@@ -11,6 +11,14 @@ interface Row {
   consumed_at: number | null;
 }
 
+/** A grant lives while its row is there and neither it nor its session was ended. */
+const FIND_LIVING = `SELECT a.id, a.payload, a.consumed_at FROM artifacts a WHERE a.id = ?
+  AND (a.grant_id IS NULL OR EXISTS (SELECT 1 FROM grants g WHERE g.id = a.grant_id
+    AND NOT EXISTS (SELECT 1 FROM tombstones t WHERE t.id = 'grant:' || g.id)
+    AND NOT EXISTS (SELECT 1 FROM tombstones t WHERE t.id = 'session:' || g.session_uid)))`;
+
+const CONSUME = "UPDATE artifacts SET consumed_at = ? WHERE id = ? AND consumed_at IS NULL AND payload <> ''";
+
 export const artifactRow = (kind: string, id: string): string => `${kind}:${storedIdentifier(id)}`;
 
 export const userCodeHash = (keyring: Keyring, kind: string, userCode: string): string =>
@@ -62,6 +70,8 @@ export function createSqlArtifacts({ db, keyring }: { db: Database; keyring: Key
     find: async (kind, id) =>
       opened(await db.one<Row>('SELECT id, payload, consumed_at FROM artifacts WHERE id = ?', rowId(kind, id))),
 
+    findLiving: async (kind, id) => opened(await db.one<Row>(FIND_LIVING, rowId(kind, id))),
+
     findByUserCode: async (kind, userCode) =>
       opened(
         await db.one<Row>(
@@ -70,12 +80,8 @@ export function createSqlArtifacts({ db, keyring }: { db: Database; keyring: Key
         ),
       ),
 
-    consume: async (kind, id) =>
-      (await db.run(
-        "UPDATE artifacts SET consumed_at = ? WHERE id = ? AND consumed_at IS NULL AND payload <> ''",
-        Date.now(),
-        rowId(kind, id),
-      )) === 1,
+    consume: async (kind, id) => (await db.run(CONSUME, Date.now(), rowId(kind, id))) === 1,
+    claim: (kind, id, lost) => db.claim(lost, CONSUME, Date.now(), rowId(kind, id)),
 
     async destroy(kind, id) {
       await db.run('DELETE FROM artifacts WHERE id = ?', rowId(kind, id));

@@ -65,6 +65,9 @@ export function createAudit({ db, store, macs, onRecorded }: AuditOptions) {
     /** An event that changes nothing, in a unit of work of its own. */
     note: (event: NewEvent): Promise<void> => db.write(() => record(event)),
 
+    /** The same as a part of what the request under way does. */
+    noteLater: (event: NewEvent): Promise<void> => db.laterUnit(() => record(event)),
+
     pseudonym: macs.pseudonym,
 
     /** Newest first; `next` is the cursor of the next page. */

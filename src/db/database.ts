@@ -24,6 +24,15 @@ export interface Database extends Engine {
    * request's other writes; whatever the request asks the database for next finds it done.
    */
   later(sql: string, ...params: Value[]): Promise<void>;
+  /** The same for a unit of work, which is then a part of the request's. */
+  laterUnit(unit: Unit<void>): Promise<void>;
+  /**
+   * The same for a compare-and-swap that the request takes for won: when it changes no row, nothing of what is kept
+   * with it is done, and what waits for it, at the latest the request, rejects with `lost`.
+   */
+  claim(lost: Error, sql: string, ...params: Value[]): Promise<void>;
+  /** Reads rows of which the request under way keeps nothing, without waiting for what it keeps of others. */
+  readonly committed: Pick<Engine, 'one' | 'all'>;
   /** Runs the work as one request: resolves when what it kept is committed, and rejects when that failed. */
   request<Result>(work: () => Promise<Result>): Promise<Result>;
 }

@@ -6,14 +6,23 @@ import type { Statement, Steps, Unit, Value } from './statement.ts';
 export type DatabaseObserver = (operation: 'read' | 'write', seconds: number) => void;
 
 export function observed(engine: Engine, observe: DatabaseObserver): Engine {
-  function timed<Result>(operation: 'read' | 'write', work: () => Promise<Result>): Promise<Result> {
-    const startedAt = performance.now();
-    const told = () => observe(operation, (performance.now() - startedAt) / 1000);
-    const result = work();
-    result.then(told, told);
-    return result;
-  }
+  return {
+    ...observedWrites(engine, observe),
+    one: <Row>(sql: string, ...params: Value[]) => timed(observe, 'read', () => engine.one<Row>(sql, ...params)),
+    all: <Row>(sql: string, ...params: Value[]) => timed(observe, 'read', () => engine.all<Row>(sql, ...params)),
+  };
+}
 
+function timed<Result>(observe: DatabaseObserver, operation: 'read' | 'write', work: () => Promise<Result>) {
+  const startedAt = performance.now();
+  const told = () => observe(operation, (performance.now() - startedAt) / 1000);
+  const result = work();
+  result.then(told, told);
+  return result;
+}
+
+/** For an engine that tells the durations of its reads by itself. */
+export function observedWrites(engine: Engine, observe: DatabaseObserver): Engine {
   async function write<Result>(unit: Unit<Result>): Promise<Result> {
     let done: Statement[] = [];
     const result = await engine.write(() => {
@@ -27,10 +36,8 @@ export function observed(engine: Engine, observe: DatabaseObserver): Engine {
 
   return {
     ...engine,
-    one: <Row>(sql: string, ...params: Value[]) => timed('read', () => engine.one<Row>(sql, ...params)),
-    all: <Row>(sql: string, ...params: Value[]) => timed('read', () => engine.all<Row>(sql, ...params)),
-    run: (sql, ...params) => timed('write', () => engine.run(sql, ...params)),
-    write: (unit) => timed('write', () => write(unit)),
+    run: (sql, ...params) => timed(observe, 'write', () => engine.run(sql, ...params)),
+    write: (unit) => timed(observe, 'write', () => write(unit)),
   };
 }
 

@@ -5,10 +5,13 @@
  */
 import { AsyncLocalStorage } from 'node:async_hooks';
 import type { Database, Engine } from './database.ts';
-import { run, type Statement, type Unit, type Value } from './statement.ts';
+import { run, type Statement, type Steps, type Unit, type Value } from './statement.ts';
+
+/** What is kept: a statement, with the error for one that must change a row, or a unit of work. */
+type Kept = Pick<Statement, 'sql' | 'params'> & { lost?: Error };
 
 interface Gathered {
-  statements: Statement[];
+  kept: (Kept | Unit<void>)[];
   /** The commit under way. */
   flushing: Promise<void> | undefined;
   failure: { error: unknown } | undefined;
@@ -25,20 +28,16 @@ export function gatherWrites(engine: Engine): Database {
   }
 
   const isClean = (gathered: Gathered | undefined): gathered is undefined =>
-    !gathered || (gathered.statements.length === 0 && !gathered.flushing);
+    !gathered || (gathered.kept.length === 0 && !gathered.flushing);
 
   function flush(gathered: Gathered): Promise<void> {
-    const { statements, flushing } = gathered;
-    if (statements.length === 0) return flushing ?? Promise.resolve();
-    gathered.statements = [];
-    const flushed = engine
-      .write(function* () {
-        for (const { sql, params } of statements) yield* run(sql, ...params);
-      })
-      .catch((error: unknown) => {
-        gathered.failure ??= { error };
-        throw error;
-      });
+    const { kept, flushing } = gathered;
+    if (kept.length === 0) return flushing ?? Promise.resolve();
+    gathered.kept = [];
+    const flushed = store(kept).catch((error: unknown) => {
+      gathered.failure ??= { error };
+      throw error;
+    });
     const both = flushing ? Promise.all([flushing, flushed]).then(() => {}) : flushed;
     gathered.flushing = both;
     const done = () => {
@@ -46,6 +45,13 @@ export function gatherWrites(engine: Engine): Database {
     };
     both.then(done, done);
     return both;
+  }
+
+  async function store(kept: Gathered['kept']): Promise<void> {
+    const [only, another] = kept;
+    if (another || typeof only !== 'object') return engine.write(() => all(kept));
+    const changed = await engine.run(only.sql, ...only.params);
+    if (only.lost && changed === 0) throw only.lost;
   }
 
   async function afterThose<Result>(gathered: Gathered, work: () => Promise<Result>): Promise<Result> {
@@ -71,6 +77,7 @@ export function gatherWrites(engine: Engine): Database {
 
   return {
     dialect: engine.dialect,
+    committed: engine,
     one: <Row>(sql: string, ...params: Value[]) => read(() => engine.one<Row>(sql, ...params)),
     all: <Row>(sql: string, ...params: Value[]) => read(() => engine.all<Row>(sql, ...params)),
     run: (sql, ...params) => ordered(() => engine.run(sql, ...params)),
@@ -78,12 +85,25 @@ export function gatherWrites(engine: Engine): Database {
 
     async later(sql, ...params) {
       const gathered = current();
-      if (gathered) gathered.statements.push({ sql, params, want: 'run' });
+      if (gathered) gathered.kept.push({ sql, params });
       else await engine.run(sql, ...params);
     },
 
+    async laterUnit(unit) {
+      const gathered = current();
+      if (gathered) gathered.kept.push(unit);
+      else await engine.write(unit);
+    },
+
+    async claim(lost, sql, ...params) {
+      const gathered = current();
+      const claimed = { sql, params, lost };
+      if (gathered) gathered.kept.push(claimed);
+      else await store([claimed]);
+    },
+
     async request<Result>(work: () => Promise<Result>): Promise<Result> {
-      const gathered: Gathered = { statements: [], flushing: undefined, failure: undefined, ended: false };
+      const gathered: Gathered = { kept: [], flushing: undefined, failure: undefined, ended: false };
       try {
         return await requests.run(gathered, work);
       } finally {
@@ -97,4 +117,11 @@ export function gatherWrites(engine: Engine): Database {
 
     close: engine.close,
   };
+}
+
+function* all(kept: Gathered['kept']): Steps<void> {
+  for (const each of kept) {
+    if (typeof each === 'function') yield* each();
+    else if ((yield* run(each.sql, ...each.params)) === 0 && each.lost) throw each.lost;
+  }
 }

@@ -4,7 +4,7 @@
  */
 import Sqlite from 'better-sqlite3';
 import { type Database, drive, type Engine, storageUnavailable, UniqueViolation } from './database.ts';
-import { type DatabaseObserver, observed } from './observed.ts';
+import { type DatabaseObserver, observedWrites } from './observed.ts';
 import { gatherWrites } from './request-unit.ts';
 import type { Statement, Unit, Value } from './statement.ts';
 
@@ -51,7 +51,7 @@ export function openSqlite(filename: string, observe?: DatabaseObserver): Databa
     if (closed) throw storageUnavailable(new Error('the database is closed'));
     try {
       const statement = prepare(sql);
-      const values = params.map(plain);
+      const values = params.includes(undefined) ? params.map(plain) : params;
       if (want === 'one') return statement.get(...values);
       if (want === 'all') return statement.all(...values);
       return statement.run(...values).changes;
@@ -61,10 +61,13 @@ export function openSqlite(filename: string, observe?: DatabaseObserver): Databa
   }
 
   function read<Result>(want: 'one' | 'all', sql: string, params: readonly Value[]): Promise<Result> {
+    const startedAt = observe && performance.now();
     try {
       return Promise.resolve(execute({ sql, params, want }) as Result);
     } catch (error) {
       return Promise.reject(error);
+    } finally {
+      if (startedAt !== undefined) observe?.('read', (performance.now() - startedAt) / 1000);
     }
   }
 
@@ -167,7 +170,7 @@ export function openSqlite(filename: string, observe?: DatabaseObserver): Databa
       connection.close();
     },
   };
-  return gatherWrites(observe ? observed(engine, observe) : engine);
+  return gatherWrites(observe ? observedWrites(engine, observe) : engine);
 }
 
 function attempt(work: () => unknown): Outcome {

@@ -70,12 +70,14 @@ export async function readText(req: IncomingMessage, expected: string, max = MAX
 const UTF8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
 function checkType(req: IncomingMessage, expected: string): void {
-  const [type = '', ...parameters] = (req.headers['content-type'] ?? '').split(';').map((part) => part.trim());
+  const { headers } = req;
+  if (headers['content-type'] === expected && headers['content-encoding'] === undefined) return;
+  const [type = '', ...parameters] = (headers['content-type'] ?? '').split(';').map((part) => part.trim());
   const charset = parameters.find((parameter) => /^charset=/i.test(parameter));
   const problem =
     (type.toLowerCase() !== expected && `Send the body as ${expected}, not as ${type || 'nothing that is named'}.`) ||
     (charset && !/^charset="?utf-?8"?$/i.test(charset) && `Send the body in UTF-8, not in ${charset.slice(8)}.`) ||
-    (req.headers['content-encoding'] && 'Send the body without Content-Encoding.');
+    (headers['content-encoding'] && 'Send the body without Content-Encoding.');
   if (problem) throw new AppError('unsupported_media_type', { message: problem, headers: { Accept: expected } });
 }
 

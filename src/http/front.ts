@@ -26,6 +26,7 @@ export interface FrontOptions {
 }
 
 export const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'] as const;
+const KNOWN_METHODS: ReadonlySet<string | undefined> = new Set(METHODS);
 
 const PROXY_HEADER =
   /^(?:forwarded|via|x-forwarded(?:-.*)?|x-real-ip|x-client-ip|x-cluster-client-ip|x-original-.*|true-client-ip|cf-connecting-ip)$/;
@@ -36,6 +37,9 @@ export function createFront(options: FrontOptions): Listener {
   const trusted = createTrust(options.trustProxy);
   const anyHost = new Set(options.anyHostPaths);
   const hosts = hostsOf(issuer);
+  // A URL works its members out at each reading.
+  const truth = { host: issuer.host, scheme: issuer.protocol.slice(0, -1) };
+  const encrypted = issuer.protocol === 'https:';
 
   return (req, res) => {
     receive(req, res, trusted);
@@ -45,19 +49,19 @@ export function createFront(options: FrontOptions): Listener {
       methodFault(req) ??
       targetFault(req.url ?? '') ??
       (anyHost.has(path) ? undefined : addressFault(req, path + search));
-    tellTheTruth(req, issuer);
+    tellTheTruth(req, truth);
     if (fault) return refuse(req, res, fault);
     next(req, res);
   };
 
   function addressFault(req: IncomingMessage, address: string): Refusal | undefined {
     const host = hostHeader(req);
-    if (!hosts.has(host.toLowerCase())) {
+    if (!hosts.has(host) && !hosts.has(host.toLowerCase())) {
       options.onMisdirected?.(host, req);
       return misdirected(issuer, address);
     }
     const { peer } = requestContext(req);
-    if (issuer.protocol === 'https:' && !isEncrypted(req) && !trusted(peer)) return unencrypted(issuer, peer);
+    if (encrypted && !isEncrypted(req) && !trusted(peer)) return unencrypted(issuer, peer);
     return undefined;
   }
 }
@@ -68,11 +72,18 @@ function hostsOf(issuer: URL): Set<string> {
   return new Set(issuer.port ? [issuer.host] : [issuer.host, `${issuer.hostname}:${standard}`]);
 }
 
+/** Headers of proxies are gone afterwards, from wherever they came. */
 function receive(req: IncomingMessage, res: ServerResponse, trusted: (address: string) => boolean): void {
+  const { headers } = req;
   const peer = peerOf(req.socket);
   const id = randomUUID();
-  const address = clientAddress(peer, req.headers['x-forwarded-for'] as string | undefined, trusted);
-  const forwarded = Object.keys(req.headers).some((name) => PROXY_HEADER.test(name));
+  const address = clientAddress(peer, headers['x-forwarded-for'] as string | undefined, trusted);
+  let forwarded = false;
+  for (const name in headers) {
+    if (!PROXY_HEADER.test(name)) continue;
+    forwarded = true;
+    delete headers[name];
+  }
   rememberRequest(req, { id, address, peer, forwarded, startedAt: performance.now() });
   res.setHeader('X-Request-ID', id);
 }
@@ -89,18 +100,18 @@ function peerOf(socket: Socket): string {
   return peer;
 }
 
-function tellTheTruth(req: IncomingMessage, issuer: URL): void {
+function tellTheTruth(req: IncomingMessage, issuer: { host: string; scheme: string }): void {
   const { id, address } = requestContext(req);
-  for (const name of Object.keys(req.headers)) if (PROXY_HEADER.test(name)) delete req.headers[name];
-  req.headers.host = issuer.host;
-  req.headers['x-forwarded-proto'] = issuer.protocol.slice(0, -1);
-  req.headers['x-forwarded-for'] = address;
-  req.headers['x-request-id'] = id;
+  const { headers } = req;
+  headers.host = issuer.host;
+  headers['x-forwarded-proto'] = issuer.scheme;
+  headers['x-forwarded-for'] = address;
+  headers['x-request-id'] = id;
 }
 
 /** An absolute-form target (RFC 9112, 3.2.2) carries the host itself: it is moved to where the host is checked. */
 function target(req: IncomingMessage): { path: string; search: string } {
-  const absolute = /^https?:\/\/([^/?#]*)(.*)$/i.exec(req.url ?? '');
+  const absolute = req.url?.startsWith('/') ? null : /^https?:\/\/([^/?#]*)(.*)$/i.exec(req.url ?? '');
   if (absolute) {
     req.headers.host = absolute[1];
     req.url = absolute[2]?.startsWith('/') ? absolute[2] : `/${absolute[2]}`;
@@ -112,7 +123,12 @@ function target(req: IncomingMessage): { path: string; search: string } {
 
 /** Two Host headers are a disguise (RFC 9112, 3.2); Node would silently take the first. */
 function hostHeader(req: IncomingMessage): string {
-  const count = req.rawHeaders.filter((name, index) => index % 2 === 0 && name.toLowerCase() === 'host').length;
+  const { rawHeaders } = req;
+  let count = 0;
+  for (let n = 0; n < rawHeaders.length; n += 2) {
+    const name = rawHeaders[n] as string;
+    if (name.length === 4 && name.toLowerCase() === 'host') count += 1;
+  }
   return count > 1 ? '' : (req.headers.host ?? '');
 }
 
@@ -121,7 +137,7 @@ function isEncrypted(req: IncomingMessage): boolean {
 }
 
 function methodFault(req: IncomingMessage): Refusal | undefined {
-  if ((METHODS as readonly string[]).includes(req.method ?? '')) return undefined;
+  if (KNOWN_METHODS.has(req.method)) return undefined;
   return {
     code: 'method_not_allowed',
     status: 405,

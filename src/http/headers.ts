@@ -20,6 +20,8 @@ export interface HeaderOptions {
   /** The issuer's scheme. */
   https: boolean;
   hstsSubdomains: boolean;
+  /** Here programs ask: an answer has the headers of a document that is no page, until a page asks for its nonce. */
+  machinePaths?: ReadonlySet<string>;
 }
 
 const POLICY = 'Content-Security-Policy';
@@ -35,26 +37,64 @@ const PERMISSIONS = [
   .concat('publickey-credentials-create=(self)', 'publickey-credentials-get=(self)')
   .join(', ');
 
-export function securityHeaders({ https, hstsSubdomains }: HeaderOptions): Middleware {
-  const fixed = headersOf({
-    contentSecurityPolicy: false,
-    crossOriginOpenerPolicy: false,
-    crossOriginResourcePolicy: false,
-    referrerPolicy: { policy: 'no-referrer' },
-    strictTransportSecurity: https && { maxAge: YEAR_SECONDS, includeSubDomains: hstsSubdomains },
-    xFrameOptions: { action: 'deny' },
-  });
-  return async (ctx, next) => {
-    ctx.state.nonce = randomBytes(16).toString('base64url');
-    ctx.set(POLICY, pagePolicy(ctx.state.nonce));
-    ctx.set('Permissions-Policy', PERMISSIONS);
-    for (const [name, value] of fixed) ctx.res.setHeader(name, value);
+type PageHeaders = readonly (readonly [name: string, value: string])[];
+
+export function securityHeaders({ https, hstsSubdomains, machinePaths = new Set() }: HeaderOptions): Middleware {
+  const page: PageHeaders = [
+    ...headersOf({
+      contentSecurityPolicy: false,
+      crossOriginOpenerPolicy: false,
+      crossOriginResourcePolicy: false,
+      referrerPolicy: { policy: 'no-referrer' },
+      strictTransportSecurity: https && { maxAge: YEAR_SECONDS, includeSubDomains: hstsSubdomains },
+      xFrameOptions: { action: 'deny' },
+    }),
+    ['Permissions-Policy', PERMISSIONS],
+  ];
+  const { 'Cross-Origin-Resource-Policy': _shared, ...bare } = bareHeaders({ https, hstsSubdomains });
+  const machine = Object.entries(bare);
+
+  async function forPage(ctx: Context, next: () => Promise<unknown>): Promise<void> {
+    ctx.state.nonce = dressAsPage(ctx, page);
     try {
       await next();
     } finally {
       if (!ctx.headerSent) applyFlags(ctx);
     }
+  }
+
+  return (ctx, next) => {
+    if (!machinePaths.has(ctx.path)) return forPage(ctx, next);
+    for (const [name, value] of machine) ctx.res.setHeader(name, value);
+    ctx.state = new MachineState(ctx, page);
+    return next();
   };
+}
+
+/** @returns the nonce. */
+function dressAsPage(ctx: Context, page: PageHeaders): string {
+  const nonce = randomBytes(16).toString('base64url');
+  ctx.res.setHeader(POLICY, pagePolicy(nonce));
+  for (const [name, value] of page) ctx.res.setHeader(name, value);
+  return nonce;
+}
+
+/** The state of a request whose answer is a page only when it failed and a person looks. */
+class MachineState {
+  readonly #ctx: Context;
+  readonly #page: PageHeaders;
+  #nonce: string | undefined;
+  [name: string]: unknown;
+
+  constructor(ctx: Context, page: PageHeaders) {
+    this.#ctx = ctx;
+    this.#page = page;
+  }
+
+  get nonce(): string {
+    this.#nonce ??= dressAsPage(this.#ctx, this.#page);
+    return this.#nonce;
+  }
 }
 
 /** What helmet sets is the same for every answer: it is asked once. */
@@ -77,19 +117,19 @@ export function bareHeaders({ https, hstsSubdomains }: HeaderOptions): Readonly<
   };
 }
 
+const POLICY_OF_PAGES = [
+  "img-src 'self' data:",
+  "font-src 'self'",
+  "connect-src 'self'",
+  "manifest-src 'self'",
+  "object-src 'none'",
+  "base-uri 'none'",
+  "frame-ancestors 'none'",
+].join('; ');
+
 function pagePolicy(nonce: string): string {
-  return [
-    "default-src 'none'",
-    `style-src 'self' 'nonce-${nonce}'`,
-    `script-src 'self' 'nonce-${nonce}'`,
-    "img-src 'self' data:",
-    "font-src 'self'",
-    "connect-src 'self'",
-    "manifest-src 'self'",
-    "object-src 'none'",
-    "base-uri 'none'",
-    "frame-ancestors 'none'",
-  ].join('; ');
+  const own = `'self' 'nonce-${nonce}'`;
+  return `default-src 'none'; style-src ${own}; script-src ${own}; ${POLICY_OF_PAGES}`;
 }
 
 const MAIL_POLICY = [

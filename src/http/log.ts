@@ -46,9 +46,20 @@ function cleanChildren(log: Log): Log {
 /** Lines that a stuck reader does not take are dropped beyond this many bytes, rather than holding up the service. */
 const MOST_WAITING_BYTES = 4 * 1024 * 1024;
 
+/** Lines wait for each other until there are so many bytes, or so long. */
+const FULL_BYTES = 8 * 1024;
+const FLUSH_MS = 50;
+
 /** Not synchronous: a reader that stopped reading must not stop the process. One that is gone is no error. */
 function standardOutput(): DestinationStream {
-  const stream = pino.destination({ dest: 1, sync: false, maxLength: MOST_WAITING_BYTES });
+  const stream = pino.destination({
+    dest: 1,
+    sync: false,
+    maxLength: MOST_WAITING_BYTES,
+    // Each write goes through a thread: lines of one moment share it.
+    minLength: FULL_BYTES,
+    periodicFlush: FLUSH_MS,
+  });
   // At the end of the process it would try for ever to write to a reader that is gone; `flush` before the end does
   // what it is for.
   stream.flushSync = () => {};

@@ -16,11 +16,13 @@ export function targetFault(target: string): Refusal | undefined {
   }
   if (!target.startsWith('/')) return malformed('The address of a request starts with "/".');
   if (!PRINTABLE.test(target)) return malformed('The address has characters that must be percent-encoded.');
-  return pathFault(target.split('?', 1)[0] as string);
+  const question = target.indexOf('?');
+  return pathFault(question < 0 ? target : target.slice(0, question));
 }
 
 function pathFault(path: string): Refusal | undefined {
   if (path.includes('#')) return malformed('The address has a "#": a fragment is not sent to a server.');
+  if (!path.includes('%')) return undefined;
   let decoded: string;
   try {
     decoded = decodeURIComponent(path);

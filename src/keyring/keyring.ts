@@ -4,6 +4,7 @@
  */
 import { createHmac, createSecretKey, type KeyObject, randomBytes } from 'node:crypto';
 import { keyId, open, seal } from './envelope.ts';
+import { createOpened } from './opened.ts';
 import type { DataKeyStore } from './store.ts';
 import { createWrapping } from './wrapping.ts';
 
@@ -19,6 +20,8 @@ const PURPOSES = [
   'audit',
   'limits',
 ] as const;
+/** What the protocol stores and reads at every request; nothing that a mail carries. */
+const REMEMBERED = 'payload';
 export type Purpose = (typeof PURPOSES)[number];
 
 export interface Keyring {
@@ -48,12 +51,24 @@ export async function createKeyring(options: { store: DataKeyStore; secretKeys: 
     const raw = unwrap(row);
     keys.set(row.purpose, { raw, id: keyId(raw), key: createSecretKey(raw) });
   }
+  const opened = createOpened();
   const of = (purpose: Purpose) => keys.get(purpose) as { raw: Buffer; id: string; key: KeyObject };
   return {
     seal: (purpose, plaintext, context) => seal(of(purpose).key, of(purpose).id, plaintext, context),
     open: (purpose, envelope, context) => open(of(purpose).key, envelope, context),
-    sealJson: (purpose, value, context) => seal(of(purpose).key, of(purpose).id, JSON.stringify(value), context),
-    openJson: (purpose, envelope, context) => JSON.parse(open(of(purpose).key, envelope, context).toString()),
+    sealJson(purpose, value, context) {
+      const text = JSON.stringify(value);
+      const envelope = seal(of(purpose).key, of(purpose).id, text, context);
+      if (purpose === REMEMBERED) opened.keep(envelope, context, text);
+      return envelope;
+    },
+    openJson(purpose, envelope, context) {
+      const known = purpose === REMEMBERED ? opened.find(envelope, context) : undefined;
+      if (known !== undefined) return JSON.parse(known);
+      const text = open(of(purpose).key, envelope, context).toString();
+      if (purpose === REMEMBERED) opened.keep(envelope, context, text);
+      return JSON.parse(text);
+    },
     mac: (purpose, value) => createHmac('sha256', of(purpose).key).update(value).digest('base64url'),
     key: (purpose) => of(purpose).raw,
   };

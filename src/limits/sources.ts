@@ -1,8 +1,12 @@
 /** What counts as one source of requests, and the network around it. Knows addresses only. */
 import ipaddr from 'ipaddr.js';
 
+const IPV4 = /^(?:(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)(?:\.(?!$)|$)){4}$/;
+
 /** An IPv6 customer has a /64 of addresses: it counts as one source. */
 export function sourceOf(address: string): string {
+  // As the front writes it; parsing it again costs every request several microseconds.
+  if (IPV4.test(address)) return address;
   const parsed = parse(address);
   if (!parsed) return address;
   return parsed.kind() === 'ipv4' ? parsed.toString() : prefixOf(parsed as ipaddr.IPv6, 64);

@@ -5,6 +5,7 @@
  */
 import Provider, { type Adapter, type AdapterPayload, errors } from 'oidc-provider';
 import type { Artifacts } from '../artifacts/artifacts.ts';
+import { mayBe } from '../artifacts/identifier.ts';
 import { orUnavailable } from './unavailable.ts';
 
 export interface Visit {
@@ -21,7 +22,8 @@ export interface ModelRows {
   find(id: string): Promise<object | undefined>;
   destroy(id: string): Promise<void>;
   findByUid?(uid: string): Promise<object | undefined>;
-  consume?(id: string): Promise<boolean>;
+  /** Fails with `lost` for all but one, at the latest at the end of the request. */
+  claim?(id: string, lost: Error): Promise<void>;
 }
 
 export interface AdapterOptions {
@@ -44,7 +46,7 @@ export function createAdapter(options: AdapterOptions): (model: string) => Adapt
 
   return (model) => {
     const rows = options.rows[model];
-    const adapter = rows ? rowsAdapter(rows, visit) : artifactAdapter(model, options);
+    const adapter = rows ? rowsAdapter(model, rows, visit) : artifactAdapter(model, options);
     return guarded(adapter);
   };
 }
@@ -56,15 +58,13 @@ function expiry(expiresIn: number | undefined): number {
 /** The core revokes model by model and then the grant; the end of the grant takes all of it in one unit of work. */
 async function endedWithGrant(): Promise<void> {}
 
-function rowsAdapter(rows: ModelRows, visit: () => Visit): Adapter {
+function rowsAdapter(model: string, rows: ModelRows, visit: () => Visit): Adapter {
   return {
     upsert: (id, payload, expiresIn) => rows.upsert(id, payload as Payload, expiry(expiresIn), visit()),
-    find: async (id) => (await rows.find(id)) as AdapterPayload | undefined,
+    find: async (id) => (mayBe(model, id) ? ((await rows.find(id)) as AdapterPayload | undefined) : undefined),
     findByUid: async (uid) => (await rows.findByUid?.(uid)) as AdapterPayload | undefined,
     findByUserCode: async () => undefined,
-    async consume(id) {
-      if (!(await rows.consume?.(id))) throw new errors.InvalidGrant('refresh token was used already');
-    },
+    consume: async (id) => rows.claim?.(id, new errors.InvalidGrant('refresh token was used already')),
     destroy: (id) => rows.destroy(id),
     revokeByGrantId: endedWithGrant,
   };
@@ -73,7 +73,9 @@ function rowsAdapter(rows: ModelRows, visit: () => Visit): Adapter {
 function artifactAdapter(kind: string, { artifacts, grantLives }: AdapterOptions): Adapter {
   /** Opaque access tokens may sit in a volatile store, so SQL is asked whether their grant still lives. */
   async function loaded(id: string): Promise<AdapterPayload | undefined> {
-    const artifact = await artifacts.find(kind, id);
+    if (!mayBe(kind, id)) return undefined;
+    const living = kind === 'AccessToken' ? artifacts.findLiving : undefined;
+    const artifact = await (living ?? artifacts.find)(kind, id);
     if (!artifact) {
       // Revoked while its store is away, a token must not come back with the store (RFC 7009 section 2.2).
       const revoking = Provider.ctx?.oidc?.route === 'revocation';
@@ -81,7 +83,8 @@ function artifactAdapter(kind: string, { artifacts, grantLives }: AdapterOptions
       return undefined;
     }
     const grantId = artifact.payload['grantId'];
-    if (kind === 'AccessToken' && typeof grantId === 'string' && !(await grantLives(grantId))) return undefined;
+    if (kind === 'AccessToken' && !living && typeof grantId === 'string' && !(await grantLives(grantId)))
+      return undefined;
     return restored(id, artifact);
   }
 
@@ -109,6 +112,9 @@ function artifactAdapter(kind: string, { artifacts, grantLives }: AdapterOptions
       return artifact && restored(artifact.payload['id'] as string, artifact);
     },
     async consume(id) {
+      if (kind === 'AuthorizationCode' && artifacts.claim) {
+        return artifacts.claim(kind, id, new errors.InvalidGrant('this value was used already'));
+      }
       if (await artifacts.consume(kind, id)) return;
       if (kind === 'PushedAuthorizationRequest') throw new errors.InvalidRequestUri('request_uri was used already');
       throw new errors.InvalidGrant('this value was used already');

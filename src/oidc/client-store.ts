@@ -43,7 +43,7 @@ export function createClientStore({ db, keyring }: { db: Database; keyring: Keyr
 
   return {
     async find(clientId: string): Promise<StoredClient | undefined> {
-      const row = await db.one<Row>('SELECT * FROM clients WHERE client_id = ?', clientId);
+      const row = await db.committed.one<Row>('SELECT * FROM clients WHERE client_id = ?', clientId);
       return row && opened(row);
     },
 

@@ -5,13 +5,14 @@
 import { createHash } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { brotliCompressSync, gzipSync } from 'node:zlib';
-import type { Middleware } from 'koa';
+import type { Context, Middleware } from 'koa';
 import type { JWK } from 'oidc-provider';
 import { CACHE_LIFE } from './key-states.ts';
 import { ROUTES } from './provider.ts';
 
 /** Both addresses have the same document: OpenID Connect Discovery and RFC 8414. */
 const DISCOVERY = ['/.well-known/openid-configuration', '/.well-known/oauth-authorization-server'];
+const PATHS: ReadonlySet<string> = new Set([ROUTES.jwks, ...DISCOVERY]);
 /** What the server says about request and connection, whoever answers. */
 const KEPT = new Set(['x-request-id', 'connection']);
 
@@ -36,7 +37,9 @@ export function createDocuments({ published, headers }: DocumentsOptions) {
    * The outermost layer of the core. The first request for discovery comes this way, and any with a query: what the
    * core lets pass is answered with the same bytes.
    */
-  const middleware: Middleware = async (ctx, next) => {
+  const middleware: Middleware = (ctx, next) => (PATHS.has(ctx.path) ? readyMade(ctx, next) : next());
+
+  async function readyMade(ctx: Context, next: () => Promise<unknown>): Promise<void> {
     await next();
     if (ctx.status !== 200 || (ctx.method !== 'GET' && ctx.method !== 'HEAD')) return;
     if (DISCOVERY.includes(ctx.path) && !documents.has(ctx.path)) {
@@ -47,7 +50,7 @@ export function createDocuments({ published, headers }: DocumentsOptions) {
     for (const name of ctx.res.getHeaderNames()) if (!KEPT.has(name)) ctx.res.removeHeader(name);
     ctx.respond = false;
     send(ctx.req, ctx.res, documents.get(ctx.path));
-  };
+  }
 
   function ready(content: object, type: string): Document {
     const bytes = Buffer.from(JSON.stringify(content));

@@ -30,10 +30,11 @@ const TOLD_TO_THE_APP = new Set([
 
 type Pair = [name: string, value: string];
 
+/** @returns a check that has answered when it resolves with true. */
 export function createInputCheck(refuse: Refuse) {
-  return async function inputCheck(ctx: KoaContextWithOIDC, next: () => Promise<void>): Promise<void> {
+  return async function refusesInput(ctx: KoaContextWithOIDC): Promise<boolean> {
     try {
-      checkPairs(parsePairs(ctx.querystring), isAuthorization(ctx.path));
+      if (ctx.querystring !== '') checkPairs(parsePairs(ctx.querystring), isAuthorization(ctx.path));
       if (ctx.method === 'POST' && hasBody(ctx.req)) {
         const text = await readText(ctx.req, FORM, MAX_BODY);
         checkPairs(parsePairs(text), false);
@@ -42,9 +43,10 @@ export function createInputCheck(refuse: Refuse) {
     } catch (error) {
       if (!(error instanceof AppError)) throw error;
       const { status, message, headers } = error;
-      return refuse(ctx, { status, error: 'invalid_request', description: message, headers });
+      await refuse(ctx, { status, error: 'invalid_request', description: message, headers });
+      return true;
     }
-    await next();
+    return false;
   };
 }
 
@@ -65,8 +67,11 @@ function checkPairs(pairs: Pair[], coreTells: boolean): void {
   }
 }
 
+/** Printable ASCII: most values are. */
+const PLAIN = /^[ -~]*$/;
+
 function hasControls(text: string): boolean {
-  return /\p{Cc}/u.test(text);
+  return !PLAIN.test(text) && /\p{Cc}/u.test(text);
 }
 
 function malformed(message: string): AppError {
@@ -82,8 +87,7 @@ function hasBody({ headers }: IncomingMessage): boolean {
  * body that it finds there as soon as anything was left unread.
  */
 function replay(req: IncomingMessage, text: string): void {
-  const iterator = async function* () {
-    yield Buffer.from(text);
-  };
-  Object.defineProperties(req, { readable: { value: true }, iterator: { value: iterator } });
+  const once = [Buffer.from(text)];
+  Object.defineProperty(req, 'readable', { value: true });
+  req.iterator = () => once as never;
 }

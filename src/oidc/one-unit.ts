@@ -2,22 +2,27 @@
  * An answer of the protocol core leaves when all that it promises is stored: its writes are one unit of work, and when
  * that fails nobody gets a token, a code or a cookie of it.
  */
-import type { KoaContextWithOIDC } from 'oidc-provider';
+import { errors, type KoaContextWithOIDC } from 'oidc-provider';
 import { AppError } from '../errors.ts';
 import type { Refuse } from './refusal.ts';
 
 export interface OneUnitOptions {
   inRequest(work: () => Promise<void>): Promise<void>;
   refuse: Refuse;
+  /** Another request had the same code or refresh token and was first. */
+  overtaken(ctx: KoaContextWithOIDC, refusal: OIDCProviderError): Promise<void>;
   onBug(error: unknown, ctx: KoaContextWithOIDC): void;
 }
 
-export function createOneUnit({ inRequest, refuse, onBug }: OneUnitOptions) {
+type OIDCProviderError = errors.OIDCProviderError;
+
+export function createOneUnit({ inRequest, refuse, overtaken, onBug }: OneUnitOptions) {
   return async function oneUnit(ctx: KoaContextWithOIDC, next: () => Promise<void>): Promise<void> {
     try {
       await inRequest(next);
     } catch (error) {
       for (const name of ['Location', 'Set-Cookie']) ctx.remove(name);
+      if (error instanceof errors.OIDCProviderError) return overtaken(ctx, error);
       onBug(error, ctx);
       if (!(error instanceof AppError)) {
         const description = 'Something went wrong on the server. It has been logged.';

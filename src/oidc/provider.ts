@@ -33,6 +33,16 @@ export const ROUTES = {
   backchannel_authentication: '/oauth2/bc-authorize',
 } as const;
 
+/** Addresses that only programs ask. */
+export const MACHINE_PATHS: ReadonlySet<string> = new Set([
+  ROUTES.token,
+  ROUTES.userinfo,
+  ROUTES.introspection,
+  ROUTES.revocation,
+  ROUTES.pushed_authorization_request,
+  ROUTES.device_authorization,
+]);
+
 /** The client by which the hosted account pages sign people in; they never redeem its codes. */
 export const ACCOUNT_CLIENT_ID = 'latchkey-account';
 
@@ -209,7 +219,7 @@ function timeOrderedIdentifiers(provider: Provider): void {
     prototype.generateTokenId = function generateTokenId() {
       // The core decides the format of an access token on the way.
       original.call(this);
-      return newIdentifier();
+      return newIdentifier(model.name);
     };
   }
 }

@@ -6,8 +6,10 @@
 import { createHash } from 'node:crypto';
 import Provider, { errors, type KoaContextWithOIDC } from 'oidc-provider';
 import type { ModelRows } from './adapter.ts';
+import { MACHINE_PATHS, ROUTES } from './provider.ts';
+import type { Refuse } from './refusal.ts';
 
-/** How long a loser of a race waits for the winner's answer. */
+/** How long a loser of a race waits for the winner's answer, which an older version stores after the spent mark. */
 const PATIENCE_MS = 2000;
 const POLL_MS = 40;
 /** Seconds. */
@@ -31,22 +33,19 @@ export interface RefreshReplayOptions {
   /** Ends what the stolen token belongs to, with the record of it. */
   endGrant(grantId: string): Promise<void>;
   /** `race`: answered again; `theft`: the grant was ended. */
-  onRepeat(kind: 'race' | 'theft', facts: { clientId: string; grantId: string }): void;
-  onLostRecord(error: unknown): void;
+  onRepeat(kind: 'race' | 'theft', facts: { clientId: string; grantId: string }, ctx: KoaContextWithOIDC): void;
+  refuse: Refuse;
 }
 
 interface ReplayState {
   refreshRepeat?: 'race' | 'theft';
   refreshAnswer?: Record<string, unknown>;
-  refreshWon?: { token: string; settle(): void };
+  /** The spent token that this request exchanges, if nobody else did. */
+  refreshWon?: string | undefined;
 }
 
-export function createRefreshReplay({ rows, records, endGrant, onRepeat, onLostRecord }: RefreshReplayOptions) {
-  /** Winners of this process whose answer is not recorded yet. */
-  const winners = new Map<string, Promise<void>>();
-
+export function createRefreshReplay({ rows, records, endGrant, onRepeat, refuse }: RefreshReplayOptions) {
   async function answerOf(token: string): Promise<Record<string, unknown> | undefined> {
-    await winners.get(token);
     const deadline = Date.now() + PATIENCE_MS;
     for (;;) {
       const answer = await records.find(token);
@@ -74,69 +73,65 @@ export function createRefreshReplay({ rows, records, endGrant, onRepeat, onLostR
       if (!sameCaller(ctx, token) || now - (token.consumed as number) >= replayWindow(ctx)) {
         await endGrant(token.grantId);
         stateOf(ctx).refreshRepeat = 'theft';
-        onRepeat('theft', facts);
+        onRepeat('theft', facts, ctx);
         return undefined;
       }
       const answer = await answerOf(id);
       if (!answer) throw new errors.InvalidGrant('refresh token was used already and its answer is lost');
       stateOf(ctx).refreshAnswer = answer;
-      onRepeat('race', facts);
+      onRepeat('race', facts, ctx);
       throw new errors.InvalidGrant('answered again');
     },
 
-    async consume(id) {
+    async claim(id, lost) {
+      await rows.claim?.(id, lost);
       const ctx = refreshing();
-      const won = (await rows.consume?.(id)) === true;
-      if (!ctx) return won;
-      if (won) {
-        let settle = () => {};
-        const recorded = new Promise<void>((resolve) => {
-          settle = resolve;
-        });
-        winners.set(id, recorded);
-        stateOf(ctx).refreshWon = { token: id, settle };
-      } else if (replayWindow(ctx) > 0) {
-        const answer = await answerOf(id);
-        if (answer) {
-          const { clientId, grantId } = ctx.oidc.entities.RefreshToken as unknown as Token;
-          stateOf(ctx).refreshAnswer = answer;
-          onRepeat('race', { clientId, grantId });
-        }
-      }
-      return won;
+      if (ctx) stateOf(ctx).refreshWon = id;
     },
   };
 
-  /** Around the token endpoint: records the winner's answer before it leaves, and gives it to who repeats. */
-  async function middleware(ctx: KoaContextWithOIDC, next: () => Promise<void>): Promise<void> {
+  /** Around the token endpoint: gives the answer to who repeats, and has the winner's stored with its tokens. */
+  const middleware = (ctx: KoaContextWithOIDC, next: () => Promise<void>): Promise<void> =>
+    ctx.path !== ROUTES.token && MACHINE_PATHS.has(ctx.path) ? next() : answerOnce(ctx, next);
+
+  async function answerOnce(ctx: KoaContextWithOIDC, next: () => Promise<void>): Promise<void> {
     const state = stateOf(ctx);
-    try {
-      await next();
-      if (state.refreshAnswer) {
-        ctx.status = 200;
-        ctx.body = state.refreshAnswer;
-      } else if (state.refreshWon && ctx.status === 200) {
-        await record(ctx, state.refreshWon.token);
-      }
-    } finally {
-      if (state.refreshWon) {
-        winners.delete(state.refreshWon.token);
-        state.refreshWon.settle();
-      }
-    }
+    await next();
+    if (state.refreshAnswer) answer(ctx, state.refreshAnswer);
+    else if (state.refreshWon && ctx.status === 200) await record(ctx, state.refreshWon);
+  }
+
+  function answer(ctx: KoaContextWithOIDC, same: Record<string, unknown>): void {
+    stateOf(ctx).refreshAnswer = same;
+    ctx.status = 200;
+    ctx.body = same;
   }
 
   async function record(ctx: KoaContextWithOIDC, token: string): Promise<void> {
     const seconds = replayWindow(ctx);
     const grantId = ctx.oidc.entities.Grant?.jti;
     if (seconds === 0 || !grantId) return;
-    const spent = { token, grantId, answer: ctx.body, expiresAt: Date.now() + seconds * 1000 };
-    // Without the record a repetition is refused; the answer itself is good.
-    await records.save(spent).catch(onLostRecord);
+    await records.save({ token, grantId, answer: ctx.body, expiresAt: Date.now() + seconds * 1000 });
   }
 
-  return { rows: guarded, middleware };
+  /** Nothing of this request was stored: another one with the same refresh token, or the same code, was first. */
+  async function overtaken(ctx: KoaContextWithOIDC, refusal: errors.OIDCProviderError): Promise<void> {
+    const state = stateOf(ctx);
+    const token = state.refreshWon;
+    state.refreshWon = undefined;
+    const same = token !== undefined && replayWindow(ctx) > 0 ? await answerOf(token) : undefined;
+    if (!same) {
+      return refuse(ctx, { status: refusal.statusCode, error: refusal.error, description: spent(token !== undefined) });
+    }
+    answer(ctx, same);
+    const { clientId, grantId } = ctx.oidc.entities.RotatedRefreshToken as unknown as Token;
+    onRepeat('race', { clientId, grantId }, ctx);
+  }
+
+  return { rows: guarded, middleware, overtaken };
 }
+
+const spent = (refresh: boolean) => `the ${refresh ? 'refresh token' : 'code'} was used already`;
 
 /** `ok`: answered without a new refresh token; `replayed`: the same answer again; `stolen`: the grant was ended. */
 export type RefreshOutcome = 'ok' | 'rotated' | 'replayed' | 'stolen' | 'refused';

@@ -6,7 +6,7 @@
 import type { KoaContextWithOIDC } from 'oidc-provider';
 import { sourceOf } from '../limits/sources.ts';
 import type { Windows } from '../limits/window-store.ts';
-import { ROUTES } from './provider.ts';
+import { MACHINE_PATHS, ROUTES } from './provider.ts';
 import type { Refuse } from './refusal.ts';
 
 const MINUTE_MS = 60_000;
@@ -25,13 +25,18 @@ export interface SourceLimitOptions {
 }
 
 export function createSourceLimit({ windows, perMinute, addressOf, refuse }: SourceLimitOptions) {
-  return async function sourceLimit(ctx: KoaContextWithOIDC, next: () => Promise<void>): Promise<void> {
-    // As the core matches routes.
-    const path = ctx.path.toLowerCase().replace(/\/$/, '');
-    if (!LIMITED.has(path) || (await windows.hit(sourceOf(addressOf(ctx.req)), MINUTE_MS)) <= perMinute) return next();
+  async function limited(ctx: KoaContextWithOIDC, next: () => Promise<void>): Promise<void> {
+    if ((await windows.hit(sourceOf(addressOf(ctx.req)), MINUTE_MS)) <= perMinute) return next();
     const seconds = Math.ceil((MINUTE_MS - (Date.now() % MINUTE_MS)) / 1000);
     const description = `Too many requests came from this address. Try again in ${seconds} seconds.`;
     const headers = { 'Retry-After': String(seconds) };
     await refuse(ctx, { status: 429, error: 'temporarily_unavailable', description, headers });
+  }
+
+  return (ctx: KoaContextWithOIDC, next: () => Promise<void>): Promise<void> => {
+    if (MACHINE_PATHS.has(ctx.path) && !LIMITED.has(ctx.path)) return next();
+    // As the core matches routes.
+    const path = ctx.path.toLowerCase().replace(/\/$/, '');
+    return LIMITED.has(path) ? limited(ctx, next) : next();
   };
 }

@@ -7,16 +7,14 @@ import { AppError } from '../errors.ts';
 export function orUnavailable<Args extends unknown[], Result>(
   method: (...args: Args) => Promise<Result>,
 ): (...args: Args) => Promise<Result> {
-  return async (...args) => {
-    try {
-      return await method(...args);
-    } catch (error) {
-      if (!(error instanceof AppError)) throw error;
-      const unavailable = new errors.TemporarilyUnavailable(error.message);
-      unavailable.statusCode = 503;
-      unavailable.status = 503;
-      unavailable.cause = error;
-      throw unavailable;
-    }
-  };
+  return (...args) => method(...args).catch(speakable);
+}
+
+function speakable(error: unknown): never {
+  if (!(error instanceof AppError)) throw error;
+  const unavailable = new errors.TemporarilyUnavailable(error.message);
+  unavailable.statusCode = 503;
+  unavailable.status = 503;
+  unavailable.cause = error;
+  throw unavailable;
 }

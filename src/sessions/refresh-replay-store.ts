@@ -9,7 +9,7 @@ export function createRefreshReplayStore({ db, keyring }: { db: Database; keyrin
   return {
     async save(spent: { token: string; grantId: string; answer: unknown; expiresAt: number }): Promise<void> {
       const id = storedIdentifier(spent.token);
-      await db.run(
+      await db.later(
         'INSERT INTO refresh_replays (id, grant_id, answer, expires_at) VALUES (?, ?, ?, ?) ON CONFLICT (id) DO NOTHING',
         id,
         spent.grantId,

@@ -52,13 +52,15 @@ export function createRefreshTokenStore({ db, keyring, grants }: RefreshTokenSto
       };
     },
 
-    /** Compare-and-swap: true for exactly one of any number of parallel callers. */
-    consume: async (id: string): Promise<boolean> =>
-      (await db.run(
+    /** Compare-and-swap: of any number of parallel callers one goes through, the others fail with `lost`, at the latest
+     * at the end of their request. */
+    claim: (id: string, lost: Error): Promise<void> =>
+      db.claim(
+        lost,
         'UPDATE refresh_tokens SET consumed_at = ? WHERE id = ? AND consumed_at IS NULL',
         Date.now(),
         storedIdentifier(id),
-      )) === 1,
+      ),
 
     async destroy(id: string): Promise<void> {
       await db.run('DELETE FROM refresh_tokens WHERE id = ?', storedIdentifier(id));
