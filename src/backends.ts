@@ -10,7 +10,7 @@ export function openRedis({ url, db, keyring, log }: { url: string; db: Database
     target: redisAddress(url),
     db,
     keyring,
-    onFault: (error) => log.debug({ err: error }, 'a connection to Redis reports a fault'),
+    onFault: (err, grave) => log[grave ? 'error' : 'debug']({ err }, grave ?? 'a connection to Redis reports a fault'),
     onState(state, cause) {
       if (state === 'up') log.info({ redis: state }, 'Redis is back');
       else log.warn({ redis: state, err: cause }, 'Redis is degraded: short-lived values go to the SQL database');

@@ -92,7 +92,13 @@ test('the address has a form for each', () => {
     { host: 'h1', port: 26_379 },
     { host: '::1', port: 7000 },
   ];
-  const none = { username: undefined, password: undefined, sentinelPassword: undefined, master: undefined };
+  const none = {
+    username: undefined,
+    password: undefined,
+    sentinelPassword: undefined,
+    master: undefined,
+    ca: undefined,
+  };
   assert.deepEqual(redisAddress('rediss+sentinel://me:a%40b@h1,[::1]:7000/group/3?sentinel_password=x'), {
     kind: 'sentinel',
     tls: true,
@@ -102,9 +108,12 @@ test('the address has a form for each', () => {
     username: 'me',
     password: 'a@b',
     sentinelPassword: 'x',
+    ca: undefined,
   });
   const cluster = { ...none, kind: 'cluster', tls: false, database: 0 };
   assert.deepEqual(redisAddress('redis+cluster://h1:26379,[::1]:7000'), { ...cluster, nodes });
+  const authority = redisAddress('rediss+cluster://h1:26379,[::1]:7000?ca=/etc/latchkey/redis%20ca.pem');
+  assert.deepEqual(authority, { ...cluster, tls: true, nodes, ca: '/etc/latchkey/redis ca.pem' });
   const single = { ...none, kind: 'single', tls: true, database: 0, password: 'p' };
   assert.deepEqual(redisAddress('rediss://:p@h1:26379'), { ...single, nodes: nodes.slice(0, 1) });
 });
@@ -119,6 +128,8 @@ test('what is no address is refused without being repeated', () => {
     'redis+sentinel://hidden-word:26379': /no group/,
     'redis+cluster://hidden-word/2': /only number 0/,
     'redis://hidden-word?tls=off': /means nothing/,
+    'redis://hidden-word?ca=file': /means nothing/,
+    'rediss://hidden-word?ca=': /means nothing/,
     'redis://u:%zz@hidden-word': /percent-encoding/,
   };
   for (const [value, words] of Object.entries(wrong)) {

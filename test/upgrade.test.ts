@@ -1,6 +1,6 @@
 /** Databases of earlier versions, opened by this one: each folder of fixtures/, and one that is frozen just now. */
 import assert from 'node:assert/strict';
-import { copyFileSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, type TestContext, test } from 'node:test';
@@ -18,7 +18,10 @@ import { schemaOf } from './support/schema.ts';
 import { createVisitor } from './support/visitor.ts';
 
 const HOUR_MS = 3_600_000;
-const released = existsSync(FIXTURES) ? readdirSync(FIXTURES).filter((name) => /^v\d/.test(name)) : [];
+const released = readdirSync(FIXTURES)
+  .filter((name) => /^v\d/.test(name))
+  .sort((a, b) => a.localeCompare(b, 'en', { numeric: true }));
+const newest = released.at(-1) as string;
 
 describe('an earlier database', () => {
   let server: TestPostgres;
@@ -57,6 +60,57 @@ describe('an earlier database', () => {
     });
   }
 });
+
+test('what the release before uses is still there, and it can write without knowing what is new', async (t) => {
+  const folder = join(FIXTURES, newest);
+  const then = { file: join(folderOf(t, folder), 'latchkey.db') };
+  writeFileSync(then.file, gunzipSync(readFileSync(join(folder, 'latchkey.db.gz'))));
+  const before = await tablesOf(then);
+  await migrate(then, migrationsDir);
+  const now = await tablesOf(then);
+  assert.ok(before.size > 10);
+  for (const [table, { columns, unique }] of before) {
+    const today = now.get(table);
+    assert.ok(today, `${table} is gone: expand first, contract one release later`);
+    for (const [column, type] of columns) {
+      assert.equal(
+        today.columns.get(column)?.type,
+        type.type,
+        `${table}.${column} is gone, renamed or of another type`,
+      );
+      assert.ok(!today.columns.get(column)?.required || type.required, `${table}.${column} has become required`);
+    }
+    for (const [column, { required }] of today.columns) {
+      assert.ok(columns.has(column) || !required, `${table}.${column} is new and has to be given`);
+    }
+    const stricter = today.unique.filter((each) => !unique.includes(each));
+    assert.deepEqual(stricter, [], `${table} refuses what the release before may write`);
+  }
+});
+
+/** Of each table its columns and what must be unique in it. */
+async function tablesOf(target: DatabaseTarget) {
+  const db = await connect(target);
+  try {
+    const tables = await db.all<{ name: string }>("SELECT name FROM sqlite_master WHERE type = 'table'");
+    const described = tables.map(async ({ name }) => {
+      const columns = await db.all<{ name: string; type: string; notnull: number; dflt_value: string | null }>(
+        'SELECT name, type, "notnull", dflt_value FROM pragma_table_info(?)',
+        name,
+      );
+      const indexes = await db.all<{ name: string }>('SELECT name FROM pragma_index_list(?) WHERE "unique" = 1', name);
+      const facts = columns.map((column) => [
+        column.name,
+        { type: column.type, required: column.notnull === 1 && column.dflt_value === null },
+      ]);
+      const unique = indexes.map((index) => index.name).filter((index) => !index.startsWith('sqlite_'));
+      return [name, { columns: new Map(facts as [string, { type: string; required: boolean }][]), unique }] as const;
+    });
+    return new Map(await Promise.all(described));
+  } finally {
+    await db.close();
+  }
+}
 
 /** Starts this version on the data, and does what its person would do the next day. */
 async function goesOn(t: TestContext, dataDir: string, env: Record<string, string>, held: Held): Promise<void> {

@@ -1,4 +1,5 @@
 /** Artifacts as they are configured: on SQL, or on Redis with SQL behind it. A Redis that is away delays nothing. */
+import { isCertificateFault } from '../db/certificate.ts';
 import type { Database } from '../db/database.ts';
 import type { Keyring } from '../keyring/keyring.ts';
 import type { Artifacts } from './artifacts.ts';
@@ -15,8 +16,8 @@ export interface RedisArtifactsOptions extends Pick<WatchOptions, 'onState' | 'o
   target: RedisTarget;
   db: Database;
   keyring: Keyring;
-  /** Faults of single connections and values; there may be many. */
-  onFault(error: Error): void;
+  /** Faults of single connections and values; there may be many. `grave`: what the operator has to know, told once. */
+  onFault(error: Error, grave?: string): void;
 }
 
 /** Resolves when Redis answers, or soon after it was found not to; `volatile.state()` says which. */
@@ -32,11 +33,19 @@ export async function openRedisArtifacts(options: RedisArtifactsOptions): Promis
       resolve();
     };
   });
+  let distrusted = false;
   const values = createRedisValues({
     target,
     keyring,
-    onError: options.onFault,
+    onError(error) {
+      const first = isCertificateFault(error) && !distrusted;
+      distrusted ||= first;
+      options.onFault(error, first ? refusedCertificate(error) : undefined);
+      // Who is not trusted now will not be in a second.
+      if (first) connected();
+    },
     onReady() {
+      distrusted = false;
       connected();
       void watch.inspect();
     },
@@ -46,4 +55,8 @@ export async function openRedisArtifacts(options: RedisArtifactsOptions): Promis
   await watch.beat();
   watch.start();
   return createFallback({ sql: createSqlArtifacts({ db, keyring }), ledger: createLedger(db), values, watch, keyring });
+}
+
+function refusedCertificate(error: Error): string {
+  return `The certificate of Redis is refused (${error.message}), so it is not used. Its name must be the host of LATCHKEY_REDIS_URL; a private authority is named there by ?ca=FILE.`;
 }

@@ -1,6 +1,8 @@
 /** A connection to Redis in each of its forms, set so that no caller ever waits long: no queue while it is away, no
  * repetition, 250 ms for an answer. Knows no key. */
+import { readFileSync } from 'node:fs';
 import { Cluster, type ClusterOptions, Redis, type RedisOptions } from 'ioredis';
+import { DatabaseFault } from '../db/connect.ts';
 
 export const COMMAND_TIMEOUT_MS = 250;
 /** A socket that says nothing for so long while an answer is due is replaced. */
@@ -19,6 +21,8 @@ export interface RedisTarget {
   username: string | undefined;
   password: string | undefined;
   sentinelPassword: string | undefined;
+  /** With TLS, the file of a private authority. Certificates are verified either way. */
+  ca: string | undefined;
 }
 
 export interface RedisLink {
@@ -56,7 +60,7 @@ function connection(target: RedisTarget): RedisOptions {
   return {
     ...(target.username ? { username: target.username } : {}),
     ...(target.password ? { password: target.password } : {}),
-    ...(target.tls ? { tls: {} } : {}),
+    ...(target.tls ? { tls: trusted(target) } : {}),
     enableOfflineQueue: false,
     maxRetriesPerRequest: 0,
     autoResendUnfulfilledCommands: false,
@@ -66,6 +70,19 @@ function connection(target: RedisTarget): RedisOptions {
     lazyConnect: true,
     reconnectOnError: lookAgain(),
   };
+}
+
+/** @throws DatabaseFault when the file of the authority can't be read. */
+function trusted({ ca }: RedisTarget): { ca?: Buffer } {
+  if (ca === undefined) return {};
+  try {
+    return { ca: readFileSync(ca) };
+  } catch (error) {
+    throw new DatabaseFault(
+      `The file that LATCHKEY_REDIS_URL names as ca can't be read (${(error as Error).message}).`,
+      { cause: error },
+    );
+  }
 }
 
 function lookAgain(): (error: Error) => false | 1 {
@@ -97,7 +114,7 @@ function single(target: RedisTarget): Redis {
     sentinels: target.nodes,
     name: target.master as string,
     ...(target.sentinelPassword ? { sentinelPassword: target.sentinelPassword } : {}),
-    ...(target.tls ? { enableTLSForSentinelMode: true } : {}),
+    ...(target.tls ? { enableTLSForSentinelMode: true, sentinelTLS: trusted(target) } : {}),
     sentinelCommandTimeout: 500,
     sentinelRetryStrategy: patience,
     // Without it a master that hangs keeps its connection although the sentinels have chosen another.

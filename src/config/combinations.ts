@@ -69,7 +69,7 @@ function fault(name: keyof typeof Variables.shape, problem: string): Fault {
 
 /** Sentences about settings that are allowed and probably not meant. */
 export function doubts(settings: Settings): string[] {
-  const { issuer, port, development, trustProxy, smtpUrl } = settings;
+  const { issuer, port, development, trustProxy, smtpUrl, databaseUrl } = settings;
   const sentences: string[] = [];
   const issuerPort = Number(issuer.port || (issuer.protocol === 'https:' ? 443 : 80));
   if (development && issuer.protocol === 'http:' && issuerPort !== port) {
@@ -88,6 +88,11 @@ export function doubts(settings: Settings): string[] {
   const smtp = smtpUrl ? new URL(smtpUrl) : undefined;
   if (!development && smtp?.searchParams.get('tls') === 'off' && !isLoopback(smtp.hostname)) {
     sentences.push('LATCHKEY_SMTP_URL has tls=off: codes and links travel in clear text to the mail server.');
+  }
+  if (databaseUrl && new URL(databaseUrl).searchParams.get('sslmode') === 'no-verify') {
+    sentences.push(
+      'LATCHKEY_DATABASE_URL has sslmode=no-verify: whoever stands between here and PostgreSQL can read and change everything. Say sslmode=verify-full, with sslrootcert=FILE for a private authority.',
+    );
   }
   return sentences;
 }

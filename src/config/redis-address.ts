@@ -13,6 +13,8 @@ export interface RedisAddress {
   password: string | undefined;
   /** Sentinel only: `?sentinel_password=`, when the sentinels ask for one. */
   sentinelPassword: string | undefined;
+  /** With TLS: `?ca=`, the file of the authority that signed the certificates, when it is not a public one. */
+  ca: string | undefined;
 }
 
 const FORM =
@@ -36,6 +38,10 @@ export function redisAddress(value: string): RedisAddress {
   const path = (parts['path'] ?? '').slice(1).split('/');
   const master = kind === 'sentinel' ? decoded(path.shift() ?? '') : undefined;
   if (master === '') throw new Refused('names no group of the sentinels (redis+sentinel://HOST:PORT/GROUP)');
+  const { sentinel_password: sentinelPassword, ca } = parameters(parts['query'], {
+    sentinel_password: kind === 'sentinel',
+    ca: transport === 'rediss',
+  });
   return {
     kind,
     tls: transport === 'rediss',
@@ -44,7 +50,8 @@ export function redisAddress(value: string): RedisAddress {
     database: databaseOf(path, kind),
     username: parts['user'] ? decoded(parts['user']) : undefined,
     password: parts['password'] ? decoded(parts['password']) : undefined,
-    sentinelPassword: sentinelPassword(parts['query'], kind),
+    sentinelPassword,
+    ca,
   };
 }
 
@@ -64,11 +71,12 @@ function databaseOf(path: string[], kind: RedisAddress['kind']): number {
   return Number(number);
 }
 
-function sentinelPassword(query: string | undefined, kind: RedisAddress['kind']): string | undefined {
-  const params = new URLSearchParams(query ?? '');
-  const strange = [...params.keys()].find((name) => name !== 'sentinel_password' || kind !== 'sentinel');
-  if (strange !== undefined) throw new Refused('has a parameter that means nothing here');
-  return params.get('sentinel_password') ?? undefined;
+function parameters<Name extends string>(query: string | undefined, fitting: Record<Name, boolean>) {
+  const given = new URLSearchParams(query ?? '');
+  if ([...given].some(([name, value]) => !fitting[name as Name] || value === '')) {
+    throw new Refused('has a parameter that means nothing here');
+  }
+  return Object.fromEntries(given) as Partial<Record<Name, string>>;
 }
 
 function decoded(text: string): string {

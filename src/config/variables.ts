@@ -84,7 +84,7 @@ export const GROUPS = {
     }),
     LATCHKEY_DATABASE_URL: optional(address(['postgres', 'postgresql']), {
       description: 'A PostgreSQL database to use instead of SQLite in the data folder.',
-      expected: 'postgres://USER:PASSWORD@HOST:PORT/DATABASE',
+      expected: 'postgres://USER:PASSWORD@HOST:PORT/DATABASE, with ?sslmode=verify-full&sslrootcert=FILE for TLS',
       example: 'postgres://latchkey:PASSWORD@db.internal:5432/latchkey',
       otherwise: 'SQLite in the data folder',
       secret: true,
@@ -92,7 +92,7 @@ export const GROUPS = {
     LATCHKEY_REDIS_URL: optional(redis, {
       description: 'Redis (policy noeviction) for short-lived values: a server, sentinels or a Cluster.',
       expected:
-        'redis://HOST:PORT/NUMBER, redis+sentinel://HOST:PORT,HOST:PORT/GROUP/NUMBER or redis+cluster://HOST:PORT,HOST:PORT; rediss for TLS',
+        'redis://HOST:PORT/NUMBER, redis+sentinel://HOST:PORT,HOST:PORT/GROUP/NUMBER or redis+cluster://HOST:PORT,HOST:PORT; rediss for TLS, with ?ca=FILE for a private authority',
       example: 'redis://redis.internal:6379',
       otherwise: 'the SQL database',
       secret: true,

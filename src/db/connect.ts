@@ -1,6 +1,7 @@
 /** Opens the configured database, or says in one sentence within seconds why that does not work. */
 import { closeSync, mkdirSync, openSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
+import { isCertificateFault } from './certificate.ts';
 import type { Database } from './database.ts';
 import type { DatabaseObserver } from './observed.ts';
 
@@ -31,8 +32,15 @@ async function connectPostgres(url: string, observe?: DatabaseObserver): Promise
     await database.one('SELECT 1 AS up');
   } catch (error) {
     await database.close().catch(() => {});
+    const said = reason(error);
+    if (isCertificateFault(new Error(said))) {
+      throw new DatabaseFault(
+        `The certificate of PostgreSQL at ${host} is refused (${said}). Its name must be the host of LATCHKEY_DATABASE_URL; a private authority is named there by sslrootcert=FILE.`,
+        { cause: error },
+      );
+    }
     throw new DatabaseFault(
-      `PostgreSQL at ${host} does not answer (${reason(error)}). Check LATCHKEY_DATABASE_URL, the server and its access rules.`,
+      `PostgreSQL at ${host} does not answer (${said}). Check LATCHKEY_DATABASE_URL, the server and its access rules.`,
       { cause: error },
     );
   }

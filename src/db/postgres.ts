@@ -39,24 +39,30 @@ export function openPostgres(
   // The same for a connection that is lent out: its query fails and is told to the caller.
   pool.on('connect', (client) => client.on('error', () => {}));
   const prepared = new Map<string, { name: string; text: string }>();
+  let generation = 0;
 
   function prepare(sql: string): { name: string; text: string } {
     let query = prepared.get(sql);
     if (!query) {
       let n = 0;
       const text = sql.replace(/\?/g, () => `$${++n}`);
-      query = { name: createHash('sha256').update(text).digest('hex').slice(0, 24), text };
+      query = { name: `${createHash('sha256').update(text).digest('hex').slice(0, 24)}.${generation}`, text };
       prepared.set(sql, query);
     }
     return query;
   }
 
   async function execute(client: pg.Pool | pg.PoolClient, { sql, params, want }: Statement): Promise<unknown> {
+    const query = prepare(sql);
     try {
-      const result = await client.query({ ...prepare(sql), values: params.map((value) => value ?? null) });
+      const result = await client.query({ ...query, values: params.map((value) => value ?? null) });
       if (want === 'one') return result.rows[0];
       return want === 'all' ? result.rows : (result.rowCount ?? 0);
     } catch (error) {
+      if (isOutOfDate(error) && prepared.get(sql) === query) {
+        prepared.clear();
+        generation += 1;
+      }
       throw translate(error);
     }
   }
@@ -104,9 +110,10 @@ export function openPostgres(
 
   const engine: Engine = {
     dialect: 'postgres',
-    one: async <Row>(sql: string, ...params: Value[]) =>
-      (await execute(pool, { sql, params, want: 'one' })) as Row | undefined,
-    all: async <Row>(sql: string, ...params: Value[]) => (await execute(pool, { sql, params, want: 'all' })) as Row[],
+    one: <Row>(sql: string, ...params: Value[]) =>
+      again(() => execute(pool, { sql, params, want: 'one' }) as Promise<Row | undefined>),
+    all: <Row>(sql: string, ...params: Value[]) =>
+      again(() => execute(pool, { sql, params, want: 'all' }) as Promise<Row[]>),
     // Alone, a statement is its own transaction: one round trip instead of three.
     run: (sql, ...params) => again(() => execute(pool, { sql, params, want: 'run' }) as Promise<number>),
     write,
@@ -115,11 +122,17 @@ export function openPostgres(
   return gatherWrites(observe ? observed(engine, observe) : engine);
 }
 
-/** A deadlock or a serialisation failure: the unit may simply run again. */
+/** A deadlock, a serialisation failure, a statement prepared before a migration: the unit may simply run again. */
 class Contention extends Error {
   constructor(cause: unknown) {
     super('the transaction met another one', { cause });
   }
+}
+
+/** A newer version has added a column: what was prepared by this name would answer in another form, and is refused. */
+function isOutOfDate(error: unknown): boolean {
+  const { code, message = '' } = (error ?? {}) as { code?: unknown; message?: string };
+  return code === '0A000' && message.includes('cached plan');
 }
 
 /** SQLSTATE classes that say "not now": connection, resources, operator intervention, read-only, start-up. */
@@ -133,6 +146,6 @@ function translate(error: unknown): unknown {
     return /timeout|terminated|not queryable|closed/i.test(text) ? storageUnavailable(error) : error;
   }
   if (code === '23505') return new UniqueViolation(error);
-  if (code === '40001' || code === '40P01') return new Contention(error);
+  if (code === '40001' || code === '40P01' || isOutOfDate(error)) return new Contention(error);
   return UNAVAILABLE.test(code) || BROKEN_SOCKET.test(code) ? storageUnavailable(error) : error;
 }

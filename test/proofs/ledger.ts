@@ -253,6 +253,7 @@ export function createLedger(issuer: Issuer, clientId: string, file: string) {
       resting = true;
     },
 
+    register,
     disable,
     check,
     close: () => closeSync(journal),

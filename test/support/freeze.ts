@@ -1,7 +1,9 @@
 /**
- * Keeps a database of this version for ever: `node bin/node.js test/support/freeze.ts v0.1.0` writes to
- * test/fixtures/v0.1.0 what test/upgrade.test.ts opens with every later version. Run once a release, never again for it.
+ * Keeps a database of this version, and the program, for ever: `node bin/node.js test/support/freeze.ts v0.1.0` writes to
+ * test/fixtures/v0.1.0 what test/upgrade.test.ts opens with every later version, and what proofs/versions.proof.ts runs
+ * beside the next one. Run once a release, never again for it.
  */
+import { execFileSync } from 'node:child_process';
 import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -9,6 +11,7 @@ import type { TestContext } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { gzipSync } from 'node:zlib';
 import type { Database } from '../../src/db/database.ts';
+import { root } from '../../src/places.ts';
 import { startApp, type TestApp } from './app.ts';
 import { PASSWORD, signedIn } from './flow.ts';
 import { startPostgres } from './postgres.ts';
@@ -84,8 +87,16 @@ async function dump(db: Database): Promise<Record<string, Record<string, unknown
   return rows;
 }
 
+/** The program without the list of common passwords, which is large and would be the same in each. */
+function packProgram(into: string): void {
+  const what = ['package.json', 'bin', 'src', 'views', 'migrations'];
+  const flags = ['--sort=name', '--owner=0', '--group=0', '--numeric-owner', '--exclude=common-passwords.txt'];
+  execFileSync('tar', ['-czf', join(into, 'program.tar.gz'), ...flags, '-C', root, ...what]);
+}
+
 const [version] = process.argv.slice(2);
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
   if (!/^v\d+\.\d+\.\d+$/.test(version ?? '')) throw new Error('say which version: freeze.ts v0.1.0');
   await freeze(join(FIXTURES, version as string));
+  packProgram(join(FIXTURES, version as string));
 }

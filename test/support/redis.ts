@@ -1,7 +1,7 @@
 /** A real Redis for one test, on a free port, gone with it; what can happen to one, done to it. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -28,11 +28,21 @@ process.once('exit', () => {
   for (const server of running) server.kill('SIGKILL');
 });
 
-export async function startRedis({ settings = [] as string[], bus = false } = {}): Promise<TestRedis> {
+/** @param tls a certificate and its key: then it speaks nothing but TLS. */
+export async function startRedis({
+  settings = [] as string[],
+  bus = false,
+  tls,
+}: {
+  settings?: string[];
+  bus?: boolean;
+  tls?: { cert: string; key: string };
+} = {}): Promise<TestRedis> {
   // A Cluster's second port is ten thousand higher.
   const port = bus ? await freePortBelow(55_000) : await freePort();
   const dir = mkdtempSync(join(tmpdir(), 'latchkey-redis-'));
-  const base = ['--port', String(port), '--bind', '127.0.0.1', '--save', '', '--appendonly', 'no', '--dir', dir];
+  const plain = tls ? ['--port', '0', '--tls-port', String(port), ...tlsFiles(dir, tls)] : ['--port', String(port)];
+  const base = [...plain, '--bind', '127.0.0.1', '--save', '', '--appendonly', 'no', '--dir', dir];
   let server = await launch();
 
   async function launch(): Promise<ChildProcess> {
@@ -68,6 +78,22 @@ export async function startRedis({ settings = [] as string[], bus = false } = {}
       rmSync(dir, { recursive: true, force: true });
     },
   };
+}
+
+function tlsFiles(dir: string, { cert, key }: { cert: string; key: string }): string[] {
+  const files = { cert: join(dir, 'cert.pem'), key: join(dir, 'key.pem') };
+  writeFileSync(files.cert, cert);
+  writeFileSync(files.key, key);
+  return [
+    '--tls-cert-file',
+    files.cert,
+    '--tls-key-file',
+    files.key,
+    '--tls-auth-clients',
+    'no',
+    '--tls-ca-cert-file',
+    files.cert,
+  ];
 }
 
 export async function command(port: number, words: string[]): Promise<string> {

@@ -1,4 +1,4 @@
-/** What the tests need beyond npm: Chromium and Redis from the system, PostgreSQL from a package. */
+/** What the tests need beyond npm: Chromium, Redis and a C compiler from the system, PostgreSQL from a package. */
 import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
@@ -6,7 +6,14 @@ import { fileURLToPath } from 'node:url';
 const PACKAGES = [
   { file: ['/usr/bin/chromium', process.env['CHROMIUM_PATH'] ?? ''], name: 'chromium' },
   { file: ['/usr/bin/redis-server', '/usr/local/bin/redis-server'], name: 'redis-server' },
+  // Any compiler will do; this one is 0.3 MB, and what it compiles needs no headers.
+  { file: ['/usr/bin/cc', '/usr/bin/tcc'], name: 'tcc' },
 ];
+
+/** A C compiler, and what it has to be told. */
+export function compiler(): [program: string, flags: string[]] {
+  return existsSync('/usr/bin/tcc') ? ['/usr/bin/tcc', []] : ['/usr/bin/cc', ['-O1', '-fPIC', '-fno-builtin', '-w']];
+}
 
 /** Installs with apt where it may, else says what to install and ends the run. */
 export function installTools(): void {

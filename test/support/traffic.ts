@@ -1,7 +1,7 @@
 /** Steady requests of every kind from a signed-in person and an application, with each answer judged. */
 import type { TestContext } from 'node:test';
 import type { TestApp } from './app.ts';
-import { authorizationRequest, CALLBACK, PASSWORD, signedIn } from './flow.ts';
+import { authorizationRequest, CALLBACK, PASSWORD, type SignedIn, signedIn } from './flow.ts';
 import { inside } from './inside.ts';
 import type { Issuer } from './issuer.ts';
 import { createVisitor } from './visitor.ts';
@@ -26,20 +26,18 @@ export interface Traffic {
   stop(): Promise<void>;
 }
 
-/** Signs one person in and goes on asking with `workers` connections, each with a rest of `restMs` between requests. */
+/** Somebody with a password, and an application with a secret. */
+export type Users = Pick<SignedIn, 'person' | 'client'>;
+
+/** Signs one person in and goes on asking with `workers` connections, each with a rest of `restMs` between requests.
+ * @param options.users who they are; new ones when absent. */
 export async function startTraffic(
   t: TestContext,
   issuer: Issuer,
-  { workers = 4, restMs = 10 } = {},
+  { workers = 4, restMs = 10, users }: { workers?: number; restMs?: number; users?: Users } = {},
 ): Promise<Traffic> {
   const app = issuer as unknown as TestApp;
-  const { person, client } = await inside(issuer, async ({ accounts, clients }) => {
-    const email = `load-${Date.now().toString(36)}@example.com`;
-    const account = await accounts.create({ email, name: 'Load', password: PASSWORD, verified: true });
-    const metadata = { client_name: 'Load', first_party: true, redirect_uris: [CALLBACK] };
-    const made = (await clients.create({ source: 'cli', metadata })) as { client_id: string; client_secret: string };
-    return { person: { email, name: 'Load', password: PASSWORD, id: account.id }, client: made };
-  });
+  const { person, client } = users ?? (await newUsers(issuer));
   const { tokens, visitor } = await signedIn(app, {
     person,
     client,
@@ -98,6 +96,16 @@ export async function startTraffic(
       await Promise.all(working);
     },
   };
+}
+
+function newUsers(issuer: Issuer): Promise<Users> {
+  return inside(issuer, async ({ accounts, clients }) => {
+    const email = `load-${Date.now().toString(36)}@example.com`;
+    const account = await accounts.create({ email, name: 'Load', password: PASSWORD, verified: true });
+    const metadata = { client_name: 'Load', first_party: true, redirect_uris: [CALLBACK] };
+    const made = (await clients.create({ source: 'cli', metadata })) as { client_id: string; client_secret: string };
+    return { person: { email, name: 'Load', password: PASSWORD, id: account.id }, client: made };
+  });
 }
 
 /** The first few broken promises in words, or nothing. */
