@@ -73,7 +73,7 @@ export async function openServices({ settings, file, log, observer }: ServicesOp
     keyring,
     onRecorded: observer?.recorded,
     retentionMs: settings.auditRetention * 1000,
-    onCheckpoint: ({ seq, chain }) => log.info({ checkpoint: `${seq}:${chain}` }, 'audit checkpoint'),
+    onCheckpoint: ({ seq, chain, jws }) => log.info({ checkpoint: `${seq}:${chain}`, jws }, 'audit checkpoint'),
     onError: (error) => log.error({ err: error }, 'the audit log could not be sealed; the next round tries again'),
   });
   const artifacts = settings.redisUrl

@@ -13,6 +13,14 @@ export interface StoredMark extends Mark {
   mac: string;
 }
 
+/** A checkpoint or a cut. */
+export interface LastingMark extends StoredMark {
+  /** Milliseconds since 1970. */
+  at: number;
+  /** Null in those of before there was a signature. */
+  jws: string | null;
+}
+
 export interface Filter {
   account?: string | undefined;
   client?: string | undefined;
@@ -28,7 +36,7 @@ const place = (ms: number) => Math.max(0, Math.floor(ms)).toString(16).padStart(
 
 export function createAuditStore(db: Database) {
   const newest = (table: 'audit_checkpoints' | 'audit_cuts') =>
-    db.one<StoredMark & { at: number }>(`SELECT seq, chain, at, mac FROM ${table} ORDER BY seq DESC LIMIT 1`);
+    db.one<LastingMark>(`SELECT seq, chain, at, mac, jws FROM ${table} ORDER BY seq DESC LIMIT 1`);
 
   return {
     /** Newest first, after the entry `cursor`. */
@@ -72,16 +80,17 @@ export function createAuditStore(db: Database) {
     lastCheckpoint: () => newest('audit_checkpoints'),
 
     checkpoints: (after: number) =>
-      db.all<StoredMark>('SELECT seq, chain, mac FROM audit_checkpoints WHERE seq > ? ORDER BY seq', after),
+      db.all<LastingMark>('SELECT seq, chain, at, mac, jws FROM audit_checkpoints WHERE seq > ? ORDER BY seq', after),
 
-    async addMark(table: 'audit_checkpoints' | 'audit_cuts', mark: StoredMark): Promise<boolean> {
-      const { seq, chain, mac } = mark;
+    /** Newest first. */
+    newestCheckpoints: (limit: number) =>
+      db.all<LastingMark>('SELECT seq, chain, at, mac, jws FROM audit_checkpoints ORDER BY seq DESC LIMIT ?', limit),
+
+    async addMark(table: 'audit_checkpoints' | 'audit_cuts', mark: LastingMark): Promise<boolean> {
+      const { seq, chain, at, mac, jws } = mark;
       const added = await db.run(
-        `INSERT INTO ${table} (seq, chain, at, mac) VALUES (?, ?, ?, ?) ON CONFLICT (seq) DO NOTHING`,
-        seq,
-        chain,
-        Date.now(),
-        mac,
+        `INSERT INTO ${table} (seq, chain, at, mac, jws) VALUES (?, ?, ?, ?, ?) ON CONFLICT (seq) DO NOTHING`,
+        ...[seq, chain, at, mac, jws],
       );
       return added === 1;
     },
