@@ -118,10 +118,8 @@ export async function openServices({ settings, file, log, observer }: ServicesOp
   const keys = createKeys({
     store: createKeyStore({ db, keyring }),
     rules: keyRules(settings.keyRotation, settings.ttl, file.resources),
-    async onRotated(facts) {
-      log.info(facts, 'the signing keys were rotated');
-      await audit.note(rotationEvent(facts));
-    },
+    record: (facts) => audit.record(rotationEvent(facts)),
+    onRotated: (facts) => log.info(facts, 'the signing keys were rotated'),
     onError: (error) => log.warn({ err: error }, 'the signing keys could not be looked at; trying again each second'),
   });
   const validate = clientValidator({ issuer, resources, keys: keys.current });

@@ -32,7 +32,7 @@ export function createAudit({ db, store, macs, onRecorded }: AuditOptions) {
     );
   }
 
-  function* record(event: NewEvent): Steps<void> {
+  function rowOf(event: NewEvent): Facts & { mac: string } {
     const { by } = event;
     const at = Date.now();
     const row: Facts = {
@@ -49,7 +49,11 @@ export function createAudit({ db, store, macs, onRecorded }: AuditOptions) {
       request_id: by.requestId,
       details: JSON.stringify(event.details ?? {}),
     };
-    const insert = store.insert({ ...row, mac: macs.row(row) });
+    return { ...row, mac: macs.row(row) };
+  }
+
+  function* record(event: NewEvent): Steps<void> {
+    const insert = store.insert(rowOf(event));
     yield* onRecorded ? afterCommit(insert, () => onRecorded(event)) : insert;
   }
 
@@ -64,6 +68,12 @@ export function createAudit({ db, store, macs, onRecorded }: AuditOptions) {
 
     /** An event that changes nothing, in a unit of work of its own. */
     note: (event: NewEvent): Promise<void> => db.write(() => record(event)),
+
+    /** With the writes that the request under way keeps: all of them are stored, or none and the request fails. */
+    async keep(event: NewEvent): Promise<void> {
+      await store.insertLater(rowOf(event));
+      onRecorded?.(event);
+    },
 
     pseudonym: macs.pseudonym,
 
@@ -84,7 +94,7 @@ export function createAudit({ db, store, macs, onRecorded }: AuditOptions) {
 
 export type Audit = ReturnType<typeof createAudit>;
 /** What features need of it. */
-export type Recorder = Pick<Audit, 'record' | 'note' | 'pseudonym'>;
+export type Recorder = Pick<Audit, 'record' | 'note' | 'keep' | 'pseudonym'>;
 
 function entryOf(row: Row): AuditEntry {
   const { mac: _mac, chain: _chain, at, details, seq, ...facts } = row;

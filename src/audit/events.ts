@@ -9,6 +9,7 @@ export const EVENT_TYPES = [
   'account.profile_changed',
   'account.verified',
   'app.removed',
+  'client.authentication_failed',
   'client.created',
   'client.removed',
   'client.secret_rotated',
@@ -25,6 +26,8 @@ export const EVENT_TYPES = [
   'factor.removed',
   'factor.renamed',
   'factors.reset',
+  'instance.started',
+  'instance.stopped',
   'key.rotated',
   'outbox.discarded',
   'outbox.retried',
@@ -43,7 +46,6 @@ export const EVENT_TYPES = [
   'sign_in.failed',
   'sign_in.succeeded',
   'token.issued',
-  'token.revoked',
 ] as const;
 export type EventType = (typeof EVENT_TYPES)[number];
 

@@ -34,6 +34,16 @@ export interface Filter {
 /** Identifiers begin with their time, so that a time is a place in their order. */
 const place = (ms: number) => Math.max(0, Math.floor(ms)).toString(16).padStart(12, '0');
 
+const INSERT = `INSERT INTO audit_events (id, at, type, outcome, account_id, client_id, session_id, via, ip, user_agent,
+  request_id, details, mac) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`;
+
+function valuesOf(row: Facts & { mac: string }): Value[] {
+  return [
+    ...[row.id, row.at, row.type, row.outcome, row.account_id, row.client_id, row.session_id],
+    ...[row.via, row.ip, row.user_agent, row.request_id, row.details, row.mac],
+  ];
+}
+
 export function createAuditStore(db: Database) {
   const newest = (table: 'audit_checkpoints' | 'audit_cuts') =>
     db.one<LastingMark>(`SELECT seq, chain, at, mac, jws FROM ${table} ORDER BY seq DESC LIMIT 1`);
@@ -113,14 +123,11 @@ export function createAuditStore(db: Database) {
       );
     },
 
+    insertLater: (row: Facts & { mac: string }) => db.later(INSERT, ...valuesOf(row)),
+
     // What follows are steps of a caller's unit of work.
     *insert(row: Facts & { mac: string }) {
-      yield* run(
-        `INSERT INTO audit_events (id, at, type, outcome, account_id, client_id, session_id, via, ip, user_agent,
-           request_id, details, mac) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-        ...[row.id, row.at, row.type, row.outcome, row.account_id, row.client_id, row.session_id],
-        ...[row.via, row.ip, row.user_agent, row.request_id, row.details, row.mac],
-      );
+      yield* run(INSERT, ...valuesOf(row));
     },
 
     *headNow() {
