@@ -27,6 +27,21 @@ const CHANGES_NOTHING: EventType[] = [
   'sign_in.failed',
 ];
 
+/** Nothing records these yet. Who writes the code moves its types to ACTIONS. */
+const AWAITED: EventType[] = [
+  'device.forgotten',
+  'device.remembered',
+  'factor.added',
+  'factor.failed',
+  'factor.proved',
+  'factor.removed',
+  'factor.renamed',
+  'factors.reset',
+  'passkey.anomaly',
+  'recovery_codes.created',
+  'sign_in.disowned',
+];
+
 /** Prepares, and gives the act; its HTTP answer, or nothing when it is a call that rejects. */
 type Action = (app: TestApp) => Promise<() => Promise<{ status: number } | unknown>>;
 
@@ -187,18 +202,20 @@ const ACTIONS: Partial<Record<EventType, Action>> = {
 };
 
 /** What a change changes. Counts of attempts and values of a flow are written before, on purpose. */
-const STATE = ['accounts', 'clients', 'consents', 'grants', 'refresh_tokens', 'signing_keys', 'outbox'];
+const STATE = ['accounts', 'clients', 'consents', 'grants', 'refresh_tokens', 'signing_keys'];
 
-async function stateOf({ services: { db, settings: _ } }: TestApp) {
+async function stateOf({ services: { db } }: TestApp) {
   const rows = await Promise.all(
     STATE.map(async (table) => [table, await db.all(`SELECT * FROM ${table} ORDER BY 1`)]),
   );
-  // The time of the last use, and what the outbox does with what waits, are no part of a change.
-  const IGNORED = ['last_seen_at', 'attempts', 'due_at', 'leased_until', 'last_error', 'wrapped'];
-  return JSON.parse(
-    JSON.stringify(Object.fromEntries(rows), (key, value) => (IGNORED.includes(key) ? undefined : value)),
-  );
+  // The time of the last use is no part of a change.
+  const text = JSON.stringify(Object.fromEntries(rows), (key, value) => (key === 'last_seen_at' ? undefined : value));
+  return JSON.parse(text);
 }
+
+/** What waits to be sent; it may leave meanwhile. */
+const letters = async ({ services: { db } }: TestApp) =>
+  new Set((await db.all<{ id: string }>('SELECT id FROM outbox')).map(({ id }) => id));
 
 function contract(name: string, env: () => Promise<Record<string, string>>): void {
   describe(`X12, D6: without its record nothing changes, on ${name}`, () => {
@@ -220,14 +237,18 @@ function contract(name: string, env: () => Promise<Record<string, string>>): voi
     });
 
     test('every type of event is looked at', () => {
-      assert.deepEqual([...Object.keys(ACTIONS), ...CHANGES_NOTHING].sort(), [...EVENT_TYPES]);
+      assert.deepEqual(
+        [...Object.keys(ACTIONS), ...CHANGES_NOTHING, ...AWAITED].sort(),
+        EVENT_TYPES.toSorted(),
+        'see the three lists in this file',
+      );
     });
 
     for (const [type, prepare] of Object.entries(ACTIONS)) {
       test(type, async () => {
         const { db } = app.services;
         const act = await prepare(app);
-        const before = await stateOf(app);
+        const [before, sent] = [await stateOf(app), await letters(app)];
         const postgres = db.dialect === 'postgres';
         if (postgres) {
           await db.run(
@@ -248,6 +269,7 @@ function contract(name: string, env: () => Promise<Record<string, string>>): voi
         await db.run(postgres ? 'DROP TRIGGER lose ON audit_events' : 'DROP TRIGGER lose');
         assert.ok(told === 'rejected' || Number(told) >= 500, `it was told to have succeeded: ${told}`);
         assert.deepEqual(await stateOf(app), before);
+        assert.deepEqual((await letters(app)).difference(sent), new Set(), 'a letter about what did not happen');
       });
     }
 
