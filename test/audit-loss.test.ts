@@ -269,7 +269,11 @@ function contract(name: string, env: () => Promise<Record<string, string>>): voi
         await db.run(postgres ? 'DROP TRIGGER lose ON audit_events' : 'DROP TRIGGER lose');
         assert.ok(told === 'rejected' || Number(told) >= 500, `it was told to have succeeded: ${told}`);
         assert.deepEqual(await stateOf(app), before);
-        assert.deepEqual((await letters(app)).difference(sent), new Set(), 'a letter about what did not happen');
+        assert.deepEqual(
+          [...(await letters(app))].filter((id) => !sent.has(id)),
+          [],
+          'a letter about what did not happen',
+        );
       });
     }
 
