@@ -1,4 +1,5 @@
 /** The features for a command of the command line: opened for one command, closed after it. */
+import { OPERATOR } from './audit/events.ts';
 import { connect } from './db/connect.ts';
 import type { Database } from './db/database.ts';
 import { migrate, pendingMigrations, SchemaFault } from './db/migrate.ts';
@@ -39,7 +40,14 @@ export async function openForCommand(options: ServeOptions): Promise<CommandServ
   /** Without the keyring: what is asked about may be that it does not open. */
   async function secrets() {
     rows ??= await connect(target);
-    return createSecrets({ store: createDataKeyStore(rows), secretKeys: options.settings.secretKeys });
+    return createSecrets({
+      store: createDataKeyStore(rows),
+      secretKeys: options.settings.secretKeys,
+      async recorder() {
+        const { audit } = await opened();
+        return (key) => audit.record({ type: 'secret.rotated', by: OPERATOR, details: { key } });
+      },
+    });
   }
 
   const names = [

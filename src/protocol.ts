@@ -68,7 +68,7 @@ export async function createProtocol(services: Services, options: ProtocolOption
     visitorOf: options.visitorOf,
   });
   const addressOf = (req: Context['req']) => requestContext(req).address;
-  const limitGuesses = createGuessLimits({ windows: services.windows, addressOf });
+  const limitGuesses = createGuessLimits({ windows: services.windows, addressOf, onClosed: secretGuessed });
   const transport = { https: secureCookies, hstsSubdomains: settings.hstsSubdomains };
   const layers = [
     securityHeaders({ ...transport, machinePaths: MACHINE_PATHS }),
@@ -145,6 +145,14 @@ export async function createProtocol(services: Services, options: ProtocolOption
     return core;
   }
 
+  /** Single failures are mistakes, counted by the metrics; a row of them is an attack that somebody should see. */
+  async function secretGuessed(ctx: KoaContextWithOIDC, { client, attempts }: { client: string; attempts: number }) {
+    const [type, by] = ['client.authentication_failed', options.originOf(ctx, 'protocol')] as const;
+    const event = { type, outcome: 'failure', client, by, details: { attempts } } as const;
+    await services.audit.note(event).catch((err) => log.warn({ err }, 'guesses at a secret were not recorded'));
+  }
+
+  /** With the tokens or not at all. */
   async function tokensIssued({ oidc }: KoaContextWithOIDC, grant: string): Promise<void> {
     const { Account: account, Grant: held } = oidc.entities;
     const about = { account: account?.accountId, client: oidc.client?.clientId, session: held?.jti };

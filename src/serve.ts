@@ -1,6 +1,7 @@
 /** The server's life: migrate or refuse, open, listen, sweep, and stop without losing a request. */
 import type { Logger } from 'pino';
 import { createApp } from './app.ts';
+import { SYSTEM } from './audit/events.ts';
 import type { ConfigFile } from './config/file.ts';
 import type { Settings } from './config/settings.ts';
 import { connect } from './db/connect.ts';
@@ -38,6 +39,8 @@ export async function serve({ settings, file, log, worker }: ServeOptions): Prom
   const services = await openServices({ settings, file, log, observer: metrics });
   const seed = await applyConfiguration(services, file);
   let draining = false;
+  const instance = worker === undefined ? {} : { details: { worker } };
+  await services.audit.note({ type: 'instance.started', by: SYSTEM, ...instance });
   const app = await createApp(services, { draining: () => draining, metrics });
   const server = createServer(app, { maxConnections: settings.maxConnections });
   await server.listen({ host: settings.host, port: settings.port });
@@ -69,6 +72,9 @@ export async function serve({ settings, file, log, worker }: ServeOptions): Prom
       const { cut } = await server.stop(patience);
       if (cut > 0) log.warn({ cut }, 'requests were cut at the end of the grace time');
       await stopSweeping();
+      await services.audit
+        .note({ type: 'instance.stopped', by: SYSTEM, ...instance })
+        .catch((err) => log.warn({ err }, 'the end of the instance was not recorded'));
       await services.close();
     },
   };

@@ -77,7 +77,7 @@ export async function openServices({ settings, file, log, observer }: ServicesOp
     keyring,
     onRecorded: observer?.recorded,
     retentionMs: settings.auditRetention * 1000,
-    onCheckpoint: ({ seq, chain }) => log.info({ checkpoint: `${seq}:${chain}` }, 'audit checkpoint'),
+    onCheckpoint: ({ seq, chain, jws }) => log.info({ checkpoint: `${seq}:${chain}`, jws }, 'audit checkpoint'),
     onError: (error) => log.error({ err: error }, 'the audit log could not be sealed; the next round tries again'),
   });
   const artifacts = settings.redisUrl
@@ -122,10 +122,8 @@ export async function openServices({ settings, file, log, observer }: ServicesOp
   const keys = createKeys({
     store: createKeyStore({ db, keyring }),
     rules: keyRules(settings.keyRotation, settings.ttl, file.resources),
-    async onRotated(facts) {
-      log.info(facts, 'the signing keys were rotated');
-      await audit.note(rotationEvent(facts));
-    },
+    record: (facts) => audit.record(rotationEvent(facts)),
+    onRotated: (facts) => log.info(facts, 'the signing keys were rotated'),
     onError: (error) => log.warn({ err: error }, 'the signing keys could not be looked at; trying again each second'),
   });
   const validate = clientValidator({ issuer, resources, keys: keys.current });

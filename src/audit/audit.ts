@@ -32,7 +32,7 @@ export function createAudit({ db, store, macs, onRecorded }: AuditOptions) {
     );
   }
 
-  function* record(event: NewEvent): Steps<void> {
+  function rowOf(event: NewEvent): Facts & { mac: string } {
     const { by } = event;
     const at = Date.now();
     const row: Facts = {
@@ -49,7 +49,11 @@ export function createAudit({ db, store, macs, onRecorded }: AuditOptions) {
       request_id: by.requestId,
       details: JSON.stringify(event.details ?? {}),
     };
-    const insert = store.insert({ ...row, mac: macs.row(row) });
+    return { ...row, mac: macs.row(row) };
+  }
+
+  function* record(event: NewEvent): Steps<void> {
+    const insert = store.insert(rowOf(event));
     yield* onRecorded ? afterCommit(insert, () => onRecorded(event)) : insert;
   }
 

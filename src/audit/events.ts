@@ -10,6 +10,7 @@ export const EVENT_TYPES = [
   'account.slowed',
   'account.verified',
   'app.removed',
+  'client.authentication_failed',
   'client.created',
   'client.removed',
   'client.secret_rotated',
@@ -26,6 +27,8 @@ export const EVENT_TYPES = [
   'factor.removed',
   'factor.renamed',
   'factors.reset',
+  'instance.started',
+  'instance.stopped',
   'key.rotated',
   'outbox.discarded',
   'outbox.retried',
@@ -44,7 +47,6 @@ export const EVENT_TYPES = [
   'sign_in.failed',
   'sign_in.succeeded',
   'token.issued',
-  'token.revoked',
 ] as const;
 export type EventType = (typeof EVENT_TYPES)[number];
 

@@ -4,7 +4,8 @@
  */
 import type { Database } from '../db/database.ts';
 import type { Macs, Mark } from './macs.ts';
-import type { AuditStore } from './store.ts';
+import type { Signing } from './signing.ts';
+import type { AuditStore, LastingMark } from './store.ts';
 
 const PAUSE_MS = 400;
 const BATCH = 200;
@@ -17,13 +18,14 @@ export interface SealerOptions {
   db: Database;
   store: AuditStore;
   macs: Macs;
+  signing: Signing;
   retentionMs: number;
   /** To be shipped to where an intruder of the database can't reach it: later it shows a cut of the tail. */
-  onCheckpoint(mark: Mark): void;
+  onCheckpoint(mark: Mark & { jws: string }): void;
   onError(error: unknown): void;
 }
 
-export function createSealer({ db, store, macs, retentionMs, onCheckpoint, onError }: SealerOptions) {
+export function createSealer({ db, store, macs, signing, retentionMs, onCheckpoint, onError }: SealerOptions) {
   let timer: NodeJS.Timeout | undefined;
   let working = Promise.resolve();
   let stopped = true;
@@ -60,10 +62,15 @@ export function createSealer({ db, store, macs, retentionMs, onCheckpoint, onErr
     checkpointed = last;
     if (!head || head.seq <= last.seq) return;
     if (!force && head.seq - last.seq < CHECKPOINT_ROWS && Date.now() - last.at < CHECKPOINT_MS) return;
-    const mark = { seq: head.seq, chain: head.chain };
-    const added = await store.addMark('audit_checkpoints', { ...mark, mac: macs.mark('checkpoint', mark) });
+    const mark = lasting('checkpoint', { seq: head.seq, chain: head.chain });
+    const added = await store.addMark('audit_checkpoints', mark);
     checkpointed = { seq: head.seq, at: Date.now() };
-    if (added) onCheckpoint(mark);
+    if (added) onCheckpoint({ seq: mark.seq, chain: mark.chain, jws: mark.jws });
+  }
+
+  function lasting(kind: 'checkpoint' | 'cut', mark: Mark): LastingMark & { jws: string } {
+    const at = Date.now();
+    return { ...mark, at, mac: macs.mark(kind, mark), jws: signing.sign({ ...mark, kind, at }) };
   }
 
   function run(): void {
@@ -115,8 +122,7 @@ export function createSealer({ db, store, macs, retentionMs, onCheckpoint, onErr
       if (due) {
         const [row] = await store.chained(to - 1, to, 1);
         if (row) {
-          const mark = { seq: to, chain: row.chain };
-          await store.addMark('audit_cuts', { ...mark, mac: macs.mark('cut', mark) });
+          await store.addMark('audit_cuts', lasting('cut', { seq: to, chain: row.chain }));
           return store.removeTo(to, limit);
         }
       }

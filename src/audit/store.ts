@@ -13,6 +13,14 @@ export interface StoredMark extends Mark {
   mac: string;
 }
 
+/** A checkpoint or a cut. */
+export interface LastingMark extends StoredMark {
+  /** Milliseconds since 1970. */
+  at: number;
+  /** Null in those of before there was a signature. */
+  jws: string | null;
+}
+
 export interface Filter {
   account?: string | undefined;
   client?: string | undefined;
@@ -26,9 +34,19 @@ export interface Filter {
 /** Identifiers begin with their time, so that a time is a place in their order. */
 const place = (ms: number) => Math.max(0, Math.floor(ms)).toString(16).padStart(12, '0');
 
+const INSERT = `INSERT INTO audit_events (id, at, type, outcome, account_id, client_id, session_id, via, ip, user_agent,
+  request_id, details, mac) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`;
+
+function valuesOf(row: Facts & { mac: string }): Value[] {
+  return [
+    ...[row.id, row.at, row.type, row.outcome, row.account_id, row.client_id, row.session_id],
+    ...[row.via, row.ip, row.user_agent, row.request_id, row.details, row.mac],
+  ];
+}
+
 export function createAuditStore(db: Database) {
   const newest = (table: 'audit_checkpoints' | 'audit_cuts') =>
-    db.one<StoredMark & { at: number }>(`SELECT seq, chain, at, mac FROM ${table} ORDER BY seq DESC LIMIT 1`);
+    db.one<LastingMark>(`SELECT seq, chain, at, mac, jws FROM ${table} ORDER BY seq DESC LIMIT 1`);
 
   return {
     /** Newest first, after the entry `cursor`. */
@@ -72,16 +90,17 @@ export function createAuditStore(db: Database) {
     lastCheckpoint: () => newest('audit_checkpoints'),
 
     checkpoints: (after: number) =>
-      db.all<StoredMark>('SELECT seq, chain, mac FROM audit_checkpoints WHERE seq > ? ORDER BY seq', after),
+      db.all<LastingMark>('SELECT seq, chain, at, mac, jws FROM audit_checkpoints WHERE seq > ? ORDER BY seq', after),
 
-    async addMark(table: 'audit_checkpoints' | 'audit_cuts', mark: StoredMark): Promise<boolean> {
-      const { seq, chain, mac } = mark;
+    /** Newest first. */
+    newestCheckpoints: (limit: number) =>
+      db.all<LastingMark>('SELECT seq, chain, at, mac, jws FROM audit_checkpoints ORDER BY seq DESC LIMIT ?', limit),
+
+    async addMark(table: 'audit_checkpoints' | 'audit_cuts', mark: LastingMark): Promise<boolean> {
+      const { seq, chain, at, mac, jws } = mark;
       const added = await db.run(
-        `INSERT INTO ${table} (seq, chain, at, mac) VALUES (?, ?, ?, ?) ON CONFLICT (seq) DO NOTHING`,
-        seq,
-        chain,
-        Date.now(),
-        mac,
+        `INSERT INTO ${table} (seq, chain, at, mac, jws) VALUES (?, ?, ?, ?, ?) ON CONFLICT (seq) DO NOTHING`,
+        ...[seq, chain, at, mac, jws],
       );
       return added === 1;
     },
@@ -106,12 +125,7 @@ export function createAuditStore(db: Database) {
 
     // What follows are steps of a caller's unit of work.
     *insert(row: Facts & { mac: string }) {
-      yield* run(
-        `INSERT INTO audit_events (id, at, type, outcome, account_id, client_id, session_id, via, ip, user_agent,
-           request_id, details, mac) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-        ...[row.id, row.at, row.type, row.outcome, row.account_id, row.client_id, row.session_id],
-        ...[row.via, row.ip, row.user_agent, row.request_id, row.details, row.mac],
-      );
+      yield* run(INSERT, ...valuesOf(row));
     },
 
     *headNow() {

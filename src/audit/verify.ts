@@ -1,6 +1,7 @@
 /** Checks the whole record: names the first place where it is not what was written. */
 import { type Macs, type Mark, type MarkKind, sameMac } from './macs.ts';
-import type { AuditStore, StoredMark } from './store.ts';
+import type { Signing } from './signing.ts';
+import type { AuditStore, LastingMark, StoredMark } from './store.ts';
 
 const PAGE = 1000;
 /** An entry that waits longer for its seal than this was kept from it. */
@@ -32,8 +33,15 @@ export interface Verdict {
   fault: { seq: number | null; id: string | null; reason: FaultReason } | null;
 }
 
-export function createVerify({ store, macs }: { store: AuditStore; macs: Macs }) {
+export function createVerify({ store, macs, signing }: { store: AuditStore; macs: Macs; signing: Signing }) {
   const genuine = (kind: MarkKind, mark: StoredMark) => sameMac(mark.mac, macs.mark(kind, mark));
+
+  function lasts(kind: 'checkpoint' | 'cut', mark: LastingMark): boolean {
+    if (!genuine(kind, mark)) return false;
+    if (mark.jws === null) return true;
+    const said = signing.read(mark.jws);
+    return said?.kind === kind && said.seq === mark.seq && said.chain === mark.chain && said.at === mark.at;
+  }
 
   async function chain(shipped: Mark[], from: StoredMark): Promise<Verdict> {
     const head = (await store.head()) ?? { seq: 0, chain: '', mac: '', highest: null };
@@ -44,7 +52,7 @@ export function createVerify({ store, macs }: { store: AuditStore; macs: Macs })
     });
     if (head.seq > 0 && !genuine('head', head)) return fail(head.seq, 'forged');
     const checkpoints = await store.checkpoints(from.seq);
-    const forged = checkpoints.find((mark) => !genuine('checkpoint', mark));
+    const forged = checkpoints.find((mark) => !lasts('checkpoint', mark));
     const marks = new Map<number, string[]>();
     for (const { seq, chain } of [...checkpoints, ...shipped, head]) {
       marks.set(seq, [...(marks.get(seq) ?? []), chain]);
@@ -81,7 +89,7 @@ export function createVerify({ store, macs }: { store: AuditStore; macs: Macs })
   return async function verify(shipped: Mark[] = []): Promise<Verdict> {
     for (;;) {
       const cut = await store.lastCut();
-      if (cut && !genuine('cut', cut)) {
+      if (cut && !lasts('cut', cut)) {
         return {
           ok: false,
           checked: 0,

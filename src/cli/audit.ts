@@ -2,8 +2,10 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { type AuditEntry, EVENT_TYPES } from '../audit/events.ts';
 import { FORMATS, type Format, headingOf, lineOf } from '../audit/formats.ts';
+import type { Mark } from '../audit/macs.ts';
 import type { Filter } from '../audit/store.ts';
 import type { Verdict } from '../audit/verify.ts';
+import { AppError } from '../errors.ts';
 import { accountOf } from './accounts.ts';
 import { collect, pageLength } from './arguments.ts';
 import { EXIT } from './exit-code.ts';
@@ -40,17 +42,34 @@ export function addAuditCommands(program: Command, running: Running, ended: (exi
   audit
     .command('verify')
     .description('check that no event was changed, moved or removed; exit code 0 or 1')
-    .option('--checkpoint <seq:chain>', 'a checkpoint from the log that must fit (may be repeated)', collect)
+    .option('--checkpoint <checkpoint>', 'from the log, seq:chain or the signed form; must fit (repeatable)', collect)
     .option('--json', 'print JSON')
     .addHelpText('after', example('latchkey audit verify --json'))
     .action(async (flags: Flags & { checkpoint?: string[] }) => {
-      const shipped = (flags.checkpoint ?? []).map(checkpointOf);
+      const given = flags.checkpoint ?? [];
+      given.filter((text) => !isSigned(text)).forEach(checkpointOf);
       await running.run(flags, async (services) => {
+        const shipped = await Promise.all(given.map((text) => placeOf(services, text)));
         const verdict = await services.audit.verify(shipped);
         if (!verdict.ok) ended(EXIT.failed);
         return { object: verdict, text: verdictWords(verdict) };
       });
     });
+
+  audit
+    .command('checkpoints')
+    .description('list the signed checkpoints, newest first, and the public key that checks them')
+    .option('--limit <number>', 'how many, 1 to 200', pageLength, 50)
+    .option('--json', 'print JSON')
+    .addHelpText('after', example('latchkey audit checkpoints --json'))
+    .action((flags: Flags & { limit: number }) =>
+      running.run(flags, async (services) => {
+        const found = await services.audit.checkpoints(flags.limit);
+        const rows = found.items.map(({ seq, at, jws }) => [String(seq), minute(at), jws ?? '-']);
+        const list = rows.length === 0 ? 'No checkpoints.' : table(['SEQ', 'AT (UTC)', 'SIGNED'], rows);
+        return { object: found, text: `Public key: ${JSON.stringify(found.key)}\n${list}` };
+      }),
+    );
 
   filtered(audit.command('export').description('print every event, newest first'))
     .addOption(new Option('--format <format>', 'how').choices(FORMATS).default('jsonl'))
@@ -94,6 +113,17 @@ function moment(text: string): number {
   const time = /^\d{4}-\d\d-\d\d/.test(text) ? Date.parse(text) : Number.NaN;
   if (Number.isNaN(time)) throw new InvalidArgumentError('It must be a date, a time (ISO 8601) or a span such as 7d.');
   return time;
+}
+
+const isSigned = (text: string) => text.split('.').length === 3;
+
+/** @throws AppError when the signature is not of this service. */
+async function placeOf({ audit }: Services, text: string): Promise<Mark> {
+  if (!isSigned(text)) return checkpointOf(text);
+  const mark = await audit.readCheckpoint(text);
+  if (!mark)
+    throw new AppError('invalid_request', { message: 'A checkpoint was given that this service did not sign.' });
+  return mark;
 }
 
 function checkpointOf(text: string): { seq: number; chain: string } {

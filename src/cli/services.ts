@@ -3,6 +3,7 @@ import type { Accounts } from '../accounts/accounts.ts';
 import type { Invitations } from '../accounts/invitations.ts';
 import type { AuditEntry } from '../audit/events.ts';
 import type { AuditLog } from '../audit/log.ts';
+import type { Mark } from '../audit/macs.ts';
 import type { Filter } from '../audit/store.ts';
 import type { FieldError } from '../errors.ts';
 import type { DeadLetters } from '../jobs/dead-letters.ts';
@@ -21,7 +22,8 @@ export interface Services {
   mailer: Mailer;
   outbox: Outbox;
   deadLetters: DeadLetters;
-  audit: Pick<AuditLog, 'list' | 'verify'> & {
+  audit: Pick<AuditLog, 'list' | 'verify' | 'checkpoints'> & {
+    readCheckpoint(jws: string): Mark | undefined | Promise<Mark | undefined>;
     /** A promise of the pages, because the features are opened at the first use. */
     entries(filter: Filter): AsyncGenerator<AuditEntry[]> | Promise<AsyncGenerator<AuditEntry[]>>;
   };

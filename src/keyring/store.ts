@@ -1,6 +1,6 @@
 /** The rows of the wrapped data keys. */
 import type { Database } from '../db/database.ts';
-import { all, run } from '../db/statement.ts';
+import { all, run, type Steps } from '../db/statement.ts';
 
 export interface DataKeyRow {
   purpose: string;
@@ -11,8 +11,9 @@ export interface DataKeyStore {
   all(): Promise<DataKeyRow[]>;
   /** Adds the rows whose purpose is new, and resolves with every row: the first process to come decides. */
   ensure(rows: DataKeyRow[]): Promise<DataKeyRow[]>;
-  /** Puts another wrapping in the place of exactly this one; nothing when somebody else was first. */
-  rewrap(row: DataKeyRow, wrapped: string): Promise<void>;
+  /** Puts another wrapping in the place of exactly this one; nothing when somebody else was first. `more` is of the same
+   * unit of work. */
+  rewrap(row: DataKeyRow, wrapped: string, more?: () => Steps<void>): Promise<void>;
 }
 
 export function createDataKeyStore(db: Database): DataKeyStore {
@@ -32,8 +33,10 @@ export function createDataKeyStore(db: Database): DataKeyStore {
         return yield* all<DataKeyRow>('SELECT purpose, wrapped FROM data_keys');
       }),
 
-    async rewrap({ purpose, wrapped: former }, wrapped) {
-      await db.run('UPDATE data_keys SET wrapped = ? WHERE purpose = ? AND wrapped = ?', wrapped, purpose, former);
-    },
+    rewrap: ({ purpose, wrapped: former }, wrapped, more) =>
+      db.write(function* () {
+        yield* run('UPDATE data_keys SET wrapped = ? WHERE purpose = ? AND wrapped = ?', wrapped, purpose, former);
+        if (more) yield* more();
+      }),
   };
 }

@@ -50,12 +50,14 @@ export function createFailures({ windows, max, durationMs, keys = 100_000 }: Fai
       if (failures >= max) throw tooMany((until - Date.now()) / 1000);
     },
 
-    async failed(key: string): Promise<void> {
+    /** @returns how many there were in this window, in all instances. */
+    async failed(key: string): Promise<number> {
       const { failures, until } = current(key);
       known.set(key, { failures: failures + 1, until });
       // Here it is known already: what is refused is written nowhere.
       const shared = await windows.hit(key, durationMs);
       if (shared >= max) known.set(key, { failures: max, until: Date.now() + durationMs });
+      return shared;
     },
   };
 }

@@ -27,6 +27,8 @@ export class TooManyGuesses extends errors.CustomOIDCProviderError {
 export interface GuessesOptions {
   windows: SqlWindows;
   addressOf(req: KoaContextWithOIDC['req']): string;
+  /** So many wrong secrets came that no more are checked: once a minute for a client and a source. */
+  onClosed(ctx: KoaContextWithOIDC, facts: { client: string; attempts: number }): Promise<void>;
 }
 
 interface Models {
@@ -35,7 +37,7 @@ interface Models {
 }
 
 /** @returns what is to be called with each core: the counts go on when keys rotate. */
-export function createGuessLimits({ windows, addressOf }: GuessesOptions): (core: Provider) => void {
+export function createGuessLimits({ windows, addressOf, onClosed }: GuessesOptions): (core: Provider) => void {
   const secrets = createFailures({ windows, max: SECRETS, durationMs: MINUTE_MS });
   const attempt = createCountedTries({ hit: orUnavailable(windows.hit), takeBack: orUnavailable(windows.takeBack) });
   const wrongSecret = orUnavailable(secrets.failed);
@@ -58,7 +60,8 @@ export function createGuessLimits({ windows, addressOf }: GuessesOptions): (core
         throw refusal(ctx, error);
       }
       const right = compare.call(this as never, actual);
-      if (!right) await wrongSecret(key);
+      if (!right && (await wrongSecret(key)) === SECRETS)
+        await onClosed(ctx, { client: this.clientId, attempts: SECRETS });
       return right;
     } as never;
 

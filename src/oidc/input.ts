@@ -8,10 +8,13 @@ import type { KoaContextWithOIDC } from 'oidc-provider';
 import { AppError } from '../errors.ts';
 import { FORM, readText } from '../http/body.ts';
 import { parsePairs } from '../http/form-pairs.ts';
+import { ROUTES } from './provider.ts';
 import { isAuthorization, type Refuse } from './refusal.ts';
 
 /** Bytes; the core reads no more (lib/shared/selective_body.js). */
 const MAX_BODY = 56 * 1024;
+/** Characters of an address that proxies pass on in an answer. */
+const MAX_LOCATION = 8 * 1024;
 const MAX_PARAMETERS = 100;
 /** Characters. */
 const MAX_VALUE = 4096;
@@ -37,7 +40,12 @@ export function createInputCheck(refuse: Refuse) {
       if (ctx.querystring !== '') checkPairs(parsePairs(ctx.querystring), isAuthorization(ctx.path));
       if (ctx.method === 'POST' && hasBody(ctx.req)) {
         const text = await readText(ctx.req, FORM, MAX_BODY);
-        checkPairs(parsePairs(text), false);
+        const posted = ctx.path === ROUTES.authorization;
+        checkPairs(parsePairs(text), posted);
+        if (posted) {
+          continueByGet(ctx, text);
+          return true;
+        }
         replay(ctx.req, text);
       }
     } catch (error) {
@@ -69,6 +77,19 @@ function checkPairs(pairs: Pair[], coreTells: boolean): void {
 
 /** Printable ASCII: most values are. */
 const PLAIN = /^[ -~]*$/;
+
+/**
+ * The authorization endpoint takes a form too (OpenID Connect Core section 3.1.2.1). A post from another site comes
+ * without the cookies, which are SameSite=Lax; the browser sends them with the request that this answer asks for.
+ */
+function continueByGet(ctx: KoaContextWithOIDC, form: string): void {
+  const pairs = [...parsePairs(ctx.querystring), ...parsePairs(form)];
+  checkPairs(pairs, true);
+  const target = `${ctx.path}?${new URLSearchParams(pairs)}`;
+  if (target.length > MAX_LOCATION) throw malformed('The request is too long for this endpoint: push it (RFC 9126).');
+  ctx.status = 303;
+  ctx.redirect(target);
+}
 
 function hasControls(text: string): boolean {
   return !PLAIN.test(text) && /\p{Cc}/u.test(text);

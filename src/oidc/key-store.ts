@@ -76,8 +76,8 @@ export function createKeyStore({ db, keyring }: { db: Database; keyring: Keyring
         yield* insert(key, state, Date.now());
       }),
 
-    /** The next key signs from now on, the active one no longer. */
-    activate: ({ active, next }: { active: string; next: string }) =>
+    /** The next key signs from now on, the active one no longer; `record` is of the same unit of work. */
+    activate: ({ active, next }: { active: string; next: string }, record: () => Steps<void>) =>
       swap(function* () {
         const now = Date.now();
         const retired = yield* run(
@@ -91,15 +91,17 @@ export function createKeyStore({ db, keyring }: { db: Database; keyring: Keyring
           next,
         );
         if (retired === 0 || activated === 0) throw new Lost();
+        yield* record();
       }),
 
     /** These new keys sign, and every other key of their algorithms is gone. */
-    replace: (keys: NewKey[]) =>
+    replace: (keys: NewKey[], record: () => Steps<void>) =>
       swap(function* () {
         for (const key of keys) {
           yield* run('DELETE FROM signing_keys WHERE alg = ?', key.alg);
           yield* insert(key, 'active', Date.now());
         }
+        yield* record();
       }),
 
     /** @param kid of a retired key. */

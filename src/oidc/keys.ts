@@ -2,6 +2,7 @@
  * that issues. What happens when is in key-states.ts. */
 import type { JWK } from 'oidc-provider';
 import { type NewEvent, OPERATOR, SYSTEM } from '../audit/events.ts';
+import type { Steps } from '../db/statement.ts';
 import { AppError } from '../errors.ts';
 import {
   due,
@@ -48,13 +49,15 @@ export interface KeyEntry extends KeyFacts {
 export interface KeysOptions {
   store: KeyStore;
   rules: KeyRules;
-  /** Awaited, so that a command ends after it. */
-  onRotated(facts: Rotated): Promise<void>;
+  /** Steps of the unit of work that rotates. */
+  record(facts: Rotated): Steps<void>;
+  /** Hears of it when it is done. */
+  onRotated(facts: Rotated): void;
   /** The keys could not be looked at; the next look tries again. Told once for a row of failures. */
   onError(error: unknown): void;
 }
 
-export function createKeys({ store, rules, onRotated, onError }: KeysOptions) {
+export function createKeys({ store, rules, record, onRotated, onError }: KeysOptions) {
   let timer: NodeJS.Timeout | undefined;
   let looking: Promise<void> = Promise.resolve();
   let stopped = false;
@@ -89,8 +92,9 @@ export function createKeys({ store, rules, onRotated, onError }: KeysOptions) {
     for (const task of due(keys, rules, Date.now())) {
       if (task.what === 'make') await store.add(await newKey(task.alg), 'next');
       else if (task.what === 'destroy') await store.destroy(task.kid);
-      else if (await store.activate(task)) {
-        await onRotated({ alg: task.alg, kid: task.next, retired: task.active, dropped: [], cause: 'schedule' });
+      else {
+        const facts: Rotated = { alg: task.alg, kid: task.next, retired: task.active, dropped: [], cause: 'schedule' };
+        if (await store.activate(task, () => record(facts))) onRotated(facts);
       }
     }
   }
@@ -98,11 +102,15 @@ export function createKeys({ store, rules, onRotated, onError }: KeysOptions) {
   async function replace(algs: readonly SigningAlg[]): Promise<Rotated[]> {
     const before = await store.facts();
     const keys = await Promise.all(algs.map(newKey));
-    if (!(await store.replace(keys))) throw meanwhile();
-    return keys.map(({ alg, kid }) => {
+    const done = keys.map(({ alg, kid }): Rotated => {
       const dropped = before.filter((key) => key.alg === alg).map((key) => key.kid);
       return { alg, kid, retired: null, dropped, cause: 'emergency' };
     });
+    const replaced = await store.replace(keys, function* () {
+      for (const facts of done) yield* record(facts);
+    });
+    if (!replaced) throw meanwhile();
+    return done;
   }
 
   async function advance(algs: readonly SigningAlg[]): Promise<Rotated[]> {
@@ -114,8 +122,9 @@ export function createKeys({ store, rules, onRotated, onError }: KeysOptions) {
     if (ready > Date.now()) throw tooEarly(ready);
     const done: Rotated[] = [];
     for (const { active, next } of pairs) {
-      if (!(await store.activate({ active: active.kid, next: next.kid }))) throw meanwhile();
-      done.push({ alg: next.alg, kid: next.kid, retired: active.kid, dropped: [], cause: 'command' });
+      const facts: Rotated = { alg: next.alg, kid: next.kid, retired: active.kid, dropped: [], cause: 'command' };
+      if (!(await store.activate({ active: active.kid, next: next.kid }, () => record(facts)))) throw meanwhile();
+      done.push(facts);
     }
     return done;
   }
@@ -147,7 +156,7 @@ export function createKeys({ store, rules, onRotated, onError }: KeysOptions) {
       const algs = alg ? [alg] : SIGNING_ALGS;
       try {
         const done = await (now ? replace(algs) : advance(algs));
-        for (const facts of done) await onRotated(facts);
+        for (const facts of done) onRotated(facts);
         return done;
       } finally {
         await lookNow();

@@ -6,7 +6,7 @@ import { createUnanswered, type UnansweredOptions } from './unanswered.ts';
 
 export interface SurroundingsOptions {
   grantSeen(grantId: string): Promise<void>;
-  /** Somebody signed in to an application. Does not throw. */
+  /** Somebody signed in to an application. */
   tokensIssued(ctx: KoaContextWithOIDC, grant: string): Promise<void>;
   backToApp(ctx: KoaContextWithOIDC): void;
   originAllowed(origin: string): Promise<boolean>;

@@ -2,6 +2,7 @@
  * The protocol core, configured. Everything that the core leaves open is decided here or in the files beside it;
  * the pages it shows are handed in, because this folder knows no template.
  */
+import { randomBytes } from 'node:crypto';
 import Provider, { type Account, type Configuration, type JWK, type KoaContextWithOIDC } from 'oidc-provider';
 import { newIdentifier } from '../artifacts/identifier.ts';
 import { ACR_VALUES } from '../factors/assurance.ts';
@@ -43,7 +44,7 @@ export const MACHINE_PATHS: ReadonlySet<string> = new Set([
   ROUTES.device_authorization,
 ]);
 
-/** The client by which the hosted account pages sign people in; they never redeem its codes. */
+/** The client by which the hosted account pages sign people in; its codes can't be redeemed. */
 export const ACCOUNT_CLIENT_ID = 'latchkey-account';
 
 export interface ProviderPages {
@@ -196,6 +197,7 @@ function rotateRefreshToken(ctx: KoaContextWithOIDC): boolean {
   return client.clientAuthMethod === 'none' || token.ttlPercentagePassed() >= 70;
 }
 
+/** Nobody knows its secret: whoever chose the challenge of one of its codes still can't redeem it (P11). */
 function accountClient(redirectUri: string) {
   return {
     client_id: ACCOUNT_CLIENT_ID,
@@ -203,7 +205,8 @@ function accountClient(redirectUri: string) {
     redirect_uris: [redirectUri],
     response_types: ['code'] as ['code'],
     grant_types: ['authorization_code'],
-    token_endpoint_auth_method: 'none' as const,
+    token_endpoint_auth_method: 'client_secret_basic' as const,
+    client_secret: randomBytes(32).toString('base64url'),
     scope: 'openid',
     first_party: true,
   };
