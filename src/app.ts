@@ -4,7 +4,7 @@ import Router from '@koa/router';
 import Koa, { type Context } from 'koa';
 import { createEntrance } from './account/entrance.ts';
 import { mountAccountPages } from './account/routes.ts';
-import { scopeTitle } from './account/views.ts';
+import { scopeTitle } from './account/scope-words.ts';
 import { createAccountApi } from './api/api.ts';
 import { mountDocsPage } from './api/docs-routes.ts';
 import type { Origin, Via } from './audit/events.ts';
