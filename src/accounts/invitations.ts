@@ -1,29 +1,14 @@
 /** An invitation by mail: the link's page sets name and password; the account exists, verified, from then on. */
-import type { Recorder } from '../audit/audit.ts';
 import { type Origin, SYSTEM } from '../audit/events.ts';
-import type { Database } from '../db/database.ts';
 import { UniqueViolation } from '../db/database.ts';
 import { AppError } from '../errors.ts';
-import type { Outbox } from '../jobs/outbox.ts';
-import type { Challenges } from './challenges.ts';
 import { canonicalEmail } from './email.ts';
-import type { PasswordPolicy } from './password-policy.ts';
-import type { Passwords } from './passwords.ts';
+import type { AccountParts } from './parts.ts';
 import { nameFaults } from './profile.ts';
 import { newAccount } from './registration.ts';
-import type { Account, AccountStore } from './store.ts';
+import type { Account } from './store.ts';
 
-export interface InvitationsOptions {
-  db: Database;
-  audit: Recorder;
-  store: AccountStore;
-  challenges: Challenges;
-  outbox: Outbox;
-  passwords: Passwords;
-  policy: PasswordPolicy;
-  serviceName: string;
-  issuer: string;
-}
+export type InvitationsOptions = Omit<AccountParts, 'passwords' | 'endSessions'>;
 
 interface Invited {
   email: string;
@@ -32,7 +17,7 @@ interface Invited {
 }
 
 export function createInvitations(options: InvitationsOptions) {
-  const { db, audit, store, challenges, outbox, passwords, policy } = options;
+  const { db, audit, store, challenges, outbox, newPasswords } = options;
   const gone = () =>
     new AppError('code_expired', { message: 'This invitation has expired or was used already. Ask for a new one.' });
 
@@ -78,10 +63,11 @@ export function createInvitations(options: InvitationsOptions) {
       if (!challenge) throw gone();
       const invited = challenges.dataOf<Invited>(challenge);
       const name = input.name.normalize('NFC').trim();
-      const about = { email: challenge.sent_to, name, service: options.serviceName };
-      const fields = [...nameFaults(name), ...policy.check(input.password, about)];
+      const { by = SYSTEM } = input;
+      const chooser = { email: challenge.sent_to, name, by };
+      const fields = [...nameFaults(name), ...(await newPasswords.faults(input.password, chooser))];
       if (fields.length > 0) throw new AppError('invalid_request', { fields });
-      const passwordHash = await passwords.hash(input.password);
+      const passwordHash = await newPasswords.hash(input.password);
       const account = newAccount({
         email: invited.email,
         canonical: challenge.sent_to,
@@ -95,7 +81,7 @@ export function createInvitations(options: InvitationsOptions) {
           yield* challenges.consume(challenge);
           yield* store.insert(account);
           const details = { how: 'invitation' };
-          yield* audit.record({ type: 'account.created', account: account.id, by: input.by ?? SYSTEM, details });
+          yield* audit.record({ type: 'account.created', account: account.id, by, details });
         });
       } catch (error) {
         if (error instanceof UniqueViolation) throw gone();

@@ -29,6 +29,7 @@ export const EVENT_TYPES = [
   'key.rotated',
   'outbox.discarded',
   'outbox.retried',
+  'password.breach_check_failed',
   'password.change_failed',
   'password.changed',
   'password.reset',

@@ -140,6 +140,16 @@ export const GROUPS = {
       example: '16',
       otherwise: '12, or 15 under nist',
     }),
+    LATCHKEY_PASSWORD_BREACH_CHECK: setting(flag, 'false', {
+      description: 'Whether new passwords are looked up among known breaches (docs/passwords.md says what is sent).',
+      expected: 'true or false',
+      example: 'true',
+    }),
+    LATCHKEY_PASSWORD_BREACH_URL: setting(address(['https', 'http']), 'https://api.pwnedpasswords.com/range/', {
+      description: 'Where they are looked up: a service with the ranges of Have I Been Pwned.',
+      expected: 'an https address, to whose path five digits are added',
+      example: 'https://pwned.example.com/range/',
+    }),
     LATCHKEY_ARGON2_MEMORY_KIB: count('19456', 1024, 4_194_304, 'Memory of one Argon2id hash, in KiB.'),
     LATCHKEY_ARGON2_PASSES: count('2', 1, 100, 'Passes of one Argon2id hash.'),
     LATCHKEY_ARGON2_PARALLELISM: count('1', 1, 16, 'Lanes of one Argon2id hash.'),
