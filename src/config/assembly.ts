@@ -39,6 +39,8 @@ export interface Settings {
   passwordMinLength: number;
   /** Undefined while the check is switched off. */
   passwordBreachUrl: string | undefined;
+  /** Seconds. */
+  deletionGrace: number;
   argon2: { memoryKiB: number; passes: number; parallelism: number; concurrency: number; queue: number };
   /** Seconds. */
   ttl: {
@@ -111,6 +113,7 @@ export function assemble(values: z.output<typeof Variables>, cwd: string, nodeEn
     passwordPolicy: values.LATCHKEY_PASSWORD_POLICY,
     passwordMinLength: values.LATCHKEY_PASSWORD_MIN_LENGTH ?? (values.LATCHKEY_PASSWORD_POLICY === 'nist' ? 15 : 12),
     passwordBreachUrl: values.LATCHKEY_PASSWORD_BREACH_CHECK ? values.LATCHKEY_PASSWORD_BREACH_URL : undefined,
+    deletionGrace: values.LATCHKEY_DELETION_GRACE,
     argon2: {
       memoryKiB: values.LATCHKEY_ARGON2_MEMORY_KIB,
       passes: values.LATCHKEY_ARGON2_PASSES,
