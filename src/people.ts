@@ -3,7 +3,12 @@ import { createAccounts } from './accounts/accounts.ts';
 import { createBreaches } from './accounts/breaches.ts';
 import { createChallengeStore } from './accounts/challenge-store.ts';
 import { createChallenges } from './accounts/challenges.ts';
+import { createDeletion, type DeletionOptions } from './accounts/deletion.ts';
+import { createEmailChange } from './accounts/email-change.ts';
+import { createEmailRestore } from './accounts/email-restore.ts';
+import { createExport, type Exporter, exportAccount, exportChallenges } from './accounts/export.ts';
 import { createInvitations } from './accounts/invitations.ts';
+import { createLinks } from './accounts/links.ts';
 import { createNewPasswords } from './accounts/new-passwords.ts';
 import type { AccountParts } from './accounts/parts.ts';
 import { createPasswordPolicy } from './accounts/password-policy.ts';
@@ -17,17 +22,28 @@ import type { Outbound } from './http/outbound.ts';
 import type { Keyring } from './keyring/keyring.ts';
 import { type AccountAttemptsOptions, createAccountAttempts } from './limits/account-attempts.ts';
 
-export interface PeopleOptions extends Pick<AccountParts, 'db' | 'audit' | 'outbox' | 'issuer' | 'endSessions'> {
+export interface PeopleOptions extends Pick<AccountParts, 'db' | 'outbox' | 'issuer' | 'endSessions'> {
+  audit: DeletionOptions['audit'];
   settings: Settings;
   keyring: Keyring;
   serviceName: string;
+  /** What other features hold of a person. */
+  exporters: Exporter[];
   /** Reaches the service of breached passwords. */
   ranges: Outbound;
   /** Hears of an attempt that was refused. */
   onLimited: AccountAttemptsOptions['onRefused'];
 }
 
-export function createPeople({ settings, keyring, serviceName, ranges, onLimited, ...given }: PeopleOptions) {
+export function createPeople({
+  settings,
+  keyring,
+  serviceName,
+  ranges,
+  exporters,
+  onLimited,
+  ...given
+}: PeopleOptions) {
   const { db, audit } = given;
   const passwords = createPasswords({ ...settings.argon2, pepper: keyring.key('pepper') });
   const policy = createPasswordPolicy({ minLength: settings.passwordMinLength });
@@ -35,7 +51,9 @@ export function createPeople({ settings, keyring, serviceName, ranges, onLimited
   const breaches = url === undefined ? undefined : createBreaches({ url, fetch: ranges });
   const newPasswords = createNewPasswords({ policy, passwords, breaches, audit, serviceName });
   const store = createAccountStore(db);
-  const challenges = createChallenges({ store: createChallengeStore(db), keyring, audit, rules: settings.mailCodes });
+  const challengeStore = createChallengeStore(db);
+  const challenges = createChallenges({ store: challengeStore, keyring, audit, rules: settings.mailCodes });
+  const links = createLinks({ store: challengeStore, keyring });
   const attempts = createAccountAttempts({
     db,
     keyring,
@@ -43,7 +61,7 @@ export function createPeople({ settings, keyring, serviceName, ranges, onLimited
     onSlowed: slowedEvents({ audit, accountOf: store.findByEmail }),
     onRefused: onLimited,
   });
-  const parts: AccountParts = { ...given, store, challenges, passwords, newPasswords, attempts };
+  const parts: AccountParts = { ...given, store, challenges, links, passwords, newPasswords, attempts };
 
   return {
     policy,
@@ -57,5 +75,18 @@ export function createPeople({ settings, keyring, serviceName, ranges, onLimited
     }),
     recovery: createRecovery(parts),
     invitations: createInvitations(parts),
+    emailChange: createEmailChange({
+      ...parts,
+      perDay: settings.mailCodes.perDay,
+      askedSince: (id, since) => challengeStore.askedSince(id, 'change_email', since),
+      domains: settings.registrationDomains,
+    }),
+    emailRestore: createEmailRestore(parts),
+    personalData: createExport({
+      audit,
+      issuer: given.issuer,
+      exporters: [exportAccount, ...exporters, exportChallenges(challengeStore)],
+    }),
+    deletion: createDeletion({ ...parts, audit, graceMs: settings.deletionGrace * 1000 }),
   };
 }

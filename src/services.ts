@@ -9,6 +9,7 @@ import type { ConfigFile } from './config/file.ts';
 import type { Settings } from './config/settings.ts';
 import { connect, type DatabaseTarget } from './db/connect.ts';
 import { pendingMigrations } from './db/migrate.ts';
+import { createExporters } from './exporters.ts';
 import { createFactorParts } from './factors/parts.ts';
 import { createAssets } from './http/assets.ts';
 import { createI18n, type Locale, readCatalogues } from './http/i18n.ts';
@@ -144,6 +145,7 @@ export async function openServices({ settings, file, log, observer }: ServicesOp
   // A padded range of breached passwords is larger than other answers.
   const ranges = createOutbound({ allow: [...settings.outboundAllow, ...neighbours], maxBytes: 512 * 1024 });
   const people = createPeople({
+    exporters: createExporters({ sessions: sessionRows, grants, consents, audit, outbox: outboxStore }),
     settings,
     db,
     keyring,

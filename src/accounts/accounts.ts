@@ -52,6 +52,12 @@ export function createAccounts(options: AccountsOptions) {
       return account?.status === 'active' ? account : undefined;
     },
 
+    /** One that may be signed in to: a closed account is on the way back then. */
+    async enterable(id: string): Promise<Account | undefined> {
+      const account = await store.byId(id);
+      return account?.status === 'disabled' ? undefined : account;
+    },
+
     /** Ends every session but `keep`. @throws AppError invalid_credentials, weak_password, too_many_attempts. */
     async changePassword(id: string, change: { current: string; next: string; keep?: Kept; origin: Origin }) {
       const account = await existing(id);
@@ -140,7 +146,7 @@ export function createAccounts(options: AccountsOptions) {
 
     /** A disabled account keeps its data; every session ends and nothing can be issued. */
     async disable(id: string, by: Origin = SYSTEM): Promise<Account> {
-      await existing(id);
+      open(await existing(id));
       await db.write(function* () {
         yield* store.setStatus(id, 'disabled');
         yield* options.endSessions(id, { reason: 'account_disabled', by });
@@ -151,24 +157,21 @@ export function createAccounts(options: AccountsOptions) {
     },
 
     async enable(id: string, by: Origin = SYSTEM): Promise<Account> {
-      await existing(id);
+      open(await existing(id));
       await db.write(function* () {
         yield* store.setStatus(id, 'active');
         yield* audit.record({ type: 'account.enabled', account: id, by });
       });
       return existing(id);
     },
-
-    async remove(id: string, by: Origin = SYSTEM): Promise<void> {
-      await existing(id);
-      await db.write(function* () {
-        yield* options.endSessions(id, { reason: 'account_deleted', by });
-        yield* store.remove(id);
-        yield* audit.record({ type: 'account.deleted', account: id, by });
-      });
-      outbox.wake();
-    },
   };
+}
+
+/** @throws AppError conflict. */
+function open({ status, id }: Account): void {
+  if (status !== 'closed') return;
+  const message = `This account was deleted by its person. \`latchkey users restore ${id}\` keeps it.`;
+  throw new AppError('conflict', { message });
 }
 
 export type Accounts = ReturnType<typeof createAccounts>;

@@ -16,8 +16,12 @@ interface Invited {
   locale: string;
 }
 
+/** How long an invitation can be accepted. */
+const DAYS = 7;
+const DAY_MS = 86_400_000;
+
 export function createInvitations(options: InvitationsOptions) {
-  const { db, audit, store, challenges, outbox, newPasswords } = options;
+  const { db, audit, store, links, outbox, newPasswords } = options;
   const gone = () =>
     new AppError('code_expired', { message: 'This invitation has expired or was used already. Ask for a new one.' });
 
@@ -35,13 +39,14 @@ export function createInvitations(options: InvitationsOptions) {
       }
       const invited: Invited = { email: email.address, name: input.name, locale: input.locale };
       const link = await db.write(function* () {
-        const { token, days } = yield* challenges.invite(email.canonical, invited);
+        const link = { purpose: 'invitation' as const, sentTo: email.canonical, accountId: null };
+        const token = yield* links.issue({ ...link, data: invited, lifetimeMs: DAYS * DAY_MS });
         const url = `${options.issuer}/invitation/${token}`;
-        const data = { link: url, inviter: input.inviter, days };
+        const data = { link: url, inviter: input.inviter, days: DAYS };
         yield* outbox.enqueue(
           'mail',
           { template: 'invitation', to: email.canonical, locale: input.locale, data },
-          days * 86_400_000,
+          DAYS * DAY_MS,
         );
         const details = { address: audit.pseudonym(email.canonical) };
         yield* audit.record({ type: 'account.invited', by: input.by ?? SYSTEM, details });
@@ -53,15 +58,15 @@ export function createInvitations(options: InvitationsOptions) {
 
     /** What a link's page shows. @throws AppError code_expired. */
     async find(token: string): Promise<Invited> {
-      const challenge = await challenges.invitation(token);
+      const challenge = await links.find('invitation', token);
       if (!challenge) throw gone();
-      return challenges.dataOf<Invited>(challenge);
+      return links.dataOf<Invited>(challenge);
     },
 
     async accept(token: string, input: { name: string; password: string; by?: Origin }): Promise<Account> {
-      const challenge = await challenges.invitation(token);
+      const challenge = await links.find('invitation', token);
       if (!challenge) throw gone();
-      const invited = challenges.dataOf<Invited>(challenge);
+      const invited = links.dataOf<Invited>(challenge);
       const name = input.name.normalize('NFC').trim();
       const { by = SYSTEM } = input;
       const chooser = { email: challenge.sent_to, name, by };
@@ -78,7 +83,7 @@ export function createInvitations(options: InvitationsOptions) {
       });
       try {
         await db.write(function* () {
-          yield* challenges.consume(challenge);
+          yield* links.consume(challenge);
           yield* store.insert(account);
           const details = { how: 'invitation' };
           yield* audit.record({ type: 'account.created', account: account.id, by, details });

@@ -6,13 +6,20 @@ import type { Steps } from '../db/statement.ts';
 import type { Outbox } from '../jobs/outbox.ts';
 import type { AccountAttempts } from '../limits/account-attempts.ts';
 import type { Challenges } from './challenges.ts';
+import type { Links } from './links.ts';
 import type { NewPasswords } from './new-passwords.ts';
 import type { Passwords } from './passwords.ts';
 import type { AccountStore } from './store.ts';
 
 /** Why the sessions of an account end, and who asked. */
 export interface Ending {
-  reason: 'password_changed' | 'password_reset' | 'account_disabled' | 'account_deleted';
+  reason:
+    | 'password_changed'
+    | 'password_reset'
+    | 'email_changed'
+    | 'email_restored'
+    | 'account_disabled'
+    | 'account_deleted';
   by: Origin;
 }
 
@@ -27,6 +34,7 @@ export interface AccountParts {
   audit: Recorder;
   store: AccountStore;
   challenges: Challenges;
+  links: Links;
   outbox: Outbox;
   /** Compares; what is chosen anew goes through `newPasswords`. */
   passwords: Passwords;

@@ -15,7 +15,8 @@ export function createRecovery(options: RecoveryOptions) {
   /** Steps: one code, real for an active account, a decoy for anybody else. */
   function* send(purpose: 'reset' | 'verify_email', canonical: string, flow: string, locale: string) {
     const account = yield* store.findByEmail(canonical);
-    const real = account?.status === 'active';
+    // A closed account is entered for the way back.
+    const real = account !== undefined && account.status !== 'disabled';
     const request = {
       purpose,
       flow,
@@ -29,6 +30,13 @@ export function createRecovery(options: RecoveryOptions) {
     const template = purpose === 'reset' ? 'reset' : 'verify';
     const nobody = { template: 'none', to: canonical, locale, data };
     yield* outbox.enqueue('mail', real ? { ...nobody, template } : nobody, expiresAt - Date.now());
+  }
+
+  /** Steps: a code proves the address that it was sent to, which may be another than the account's by now. */
+  function* stillTheirs(challenge: Challenge) {
+    const owner = yield* store.findByEmail(challenge.sent_to);
+    if (owner?.id !== challenge.account_id)
+      throw new AppError('code_expired', { fields: [{ field: 'code', code: 'code_expired' }] });
   }
 
   return {
@@ -69,6 +77,7 @@ export function createRecovery(options: RecoveryOptions) {
       if (fields.length > 0) throw new AppError('weak_password', { fields });
       await db.write(function* () {
         yield* challenges.consume(challenge);
+        yield* stillTheirs(challenge);
         yield* store.setPassword(accountId, hash);
         yield* store.setEmailVerified(accountId);
         // The owner is back, and the password that was guessed at is gone.
@@ -92,6 +101,7 @@ export function createRecovery(options: RecoveryOptions) {
       const accountId = challenge.account_id as string;
       await db.write(function* () {
         yield* challenges.consume(challenge);
+        yield* stillTheirs(challenge);
         yield* store.setEmailVerified(accountId);
         yield* audit.record({ type: 'account.verified', account: accountId, by: asked.by ?? SYSTEM });
       });

@@ -141,6 +141,7 @@ export function newAccount(input: NewAccount): Account {
     passwordHash: input.passwordHash,
     passwordChangedAt: input.passwordHash === null ? null : now,
     status: 'active',
+    deleteAfter: null,
     profile,
     phoneNumber: null,
     address: null,

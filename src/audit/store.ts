@@ -7,7 +7,12 @@ export interface Row extends Facts {
   mac: string;
   seq: number | null;
   chain: string | null;
+  /** The hash of what an erasure left; null for a whole row. */
+  erased: string | null;
 }
+
+/** What stands in place of the details of an erased row. */
+export const ERASED_DETAILS = '{"erased":true}';
 
 export interface StoredMark extends Mark {
   mac: string;
@@ -111,6 +116,26 @@ export function createAuditStore(db: Database) {
            request_id, details, mac) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
         ...[row.id, row.at, row.type, row.outcome, row.account_id, row.client_id, row.session_id],
         ...[row.via, row.ip, row.user_agent, row.request_id, row.details, row.mac],
+      );
+    },
+
+    /** Rows about an account that still hold something of the person, in the order of their ids. */
+    *personal(account: string, after: string, limit: number) {
+      return yield* all<Row>(
+        'SELECT * FROM audit_events WHERE account_id = ? AND id > ? AND erased IS NULL ORDER BY id LIMIT ?',
+        account,
+        after,
+        limit,
+      );
+    },
+
+    *erase(id: string, erased: string) {
+      yield* run(
+        `UPDATE audit_events SET ip = NULL, user_agent = NULL, request_id = NULL, details = ?, erased = ?
+         WHERE id = ? AND erased IS NULL`,
+        ERASED_DETAILS,
+        erased,
+        id,
       );
     },
 
