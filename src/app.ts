@@ -22,7 +22,9 @@ import { requestContext } from './http/request-context.ts';
 import { requestLog } from './http/request-log.ts';
 import { edgeLimits } from './limits/edge.ts';
 import { createMemoryWindows } from './limits/window-store.ts';
+import { mountClosed } from './login/closed-routes.ts';
 import { mountConsent } from './login/consent-routes.ts';
+import { mountEmailRestore } from './login/email-restore-routes.ts';
 import { mountFactors } from './login/factor-routes.ts';
 import { mountInvitations } from './login/invitation-routes.ts';
 import { createLogin } from './login/login.ts';
@@ -83,7 +85,7 @@ export async function createApp(services: Services, { draining, metrics }: AppOp
     pages,
     login: createLogin({
       ...services,
-      ...{ flows, originOf, living: accounts.living, kindsOf: services.factors.kindsOf },
+      ...{ flows, originOf, enterable: accounts.enterable, kindsOf: services.factors.kindsOf },
       remembered: async () => false,
       secondFactorForAll: settings.factors.required === 'everybody',
     }),
@@ -95,6 +97,8 @@ export async function createApp(services: Services, { draining, metrics }: AppOp
   mountRegistration(router, login);
   mountRecovery(router, login);
   mountConsent(router, { ...login, scopeWords, claimWords });
+  mountClosed(router, { ...login, deletion: services.deletion });
+  mountEmailRestore(router, { ...services, csrf, passwordLength, originOf });
   mountInvitations(router, { ...services, csrf, passwordLength, originOf });
 
   const entrance = createEntrance({

@@ -2,6 +2,7 @@
  * fault. Knows no section. */
 import type { Context } from 'koa';
 import { z } from 'zod';
+import { displayEmail } from '../accounts/email.ts';
 import type { Origin } from '../audit/events.ts';
 import { AppError, type FieldError } from '../errors.ts';
 import { readForm } from '../http/body.ts';
@@ -23,6 +24,8 @@ export interface Section {
   name: string;
   /** The entry of the navigation; the section's own name unless said. */
   nav?: string;
+  /** Page and forms ask for a sign-in of the last ten minutes, which comes back to this path. */
+  freshAt?: string;
   data(who: SignedIn, ctx: Context): Promise<object>;
 }
 
@@ -33,7 +36,10 @@ export const passwordField = z.string().max(4096);
 export const Button = z.strictObject({ csrf: csrfField });
 
 /** What was done, for the page that a form leads to. */
-const NOTICES = new Set(['profile-saved', 'password-changed', 'others-ended', 'session-ended', 'app-removed']);
+const NOTICES = new Set([
+  ...['profile-saved', 'password-changed', 'others-ended', 'session-ended', 'app-removed'],
+  ...['email-changed', 'resent'],
+]);
 
 export function createArea({ entrance, csrf, i18n, renderer, originOf }: AreaDeps) {
   const binding = (who: SignedIn) => `session:${who.session.uid}`;
@@ -58,13 +64,16 @@ export function createArea({ entrance, csrf, i18n, renderer, originOf }: AreaDep
     });
   }
 
+  const enter = (ctx: Context, { freshAt }: Pick<Section, 'freshAt'>) =>
+    freshAt === undefined ? entrance.require(ctx) : entrance.requireFresh(ctx, freshAt);
+
   return {
     entrance,
     renderer,
     originOf,
 
     page: (section: Section) => async (ctx: Context) => {
-      const who = await entrance.require(ctx);
+      const who = await enter(ctx, section);
       if (who) await show(ctx, who, section);
     },
 
@@ -73,21 +82,24 @@ export function createArea({ entrance, csrf, i18n, renderer, originOf }: AreaDep
     action<Schema extends z.ZodType<{ csrf: string }>>(
       section: Section,
       schema: Schema,
-      work: (ctx: Context, who: SignedIn, form: z.infer<Schema>) => Promise<string>,
+      work: (ctx: Context, who: SignedIn, form: z.infer<Schema>) => Promise<string | undefined>,
       again: (form: z.infer<Schema>) => object = () => ({}),
     ) {
       return async (ctx: Context) => {
-        const who = await entrance.require(ctx);
+        const who = await enter(ctx, section);
         if (!who) return;
         const form = await readForm(ctx, schema);
         csrf.check(ctx, binding(who), form.csrf);
         try {
-          ctx.redirect(await work(ctx, who, form));
+          const path = await work(ctx, who, form);
+          // A download has answered already.
+          if (path === undefined) return;
+          ctx.redirect(path);
           ctx.status = 303;
         } catch (error) {
           const fields: FieldError[] = error instanceof AppError ? error.fields : [];
           if (fields.length === 0) throw error;
-          ctx.status = 400;
+          ctx.status = (error as AppError).code === 'too_many_attempts' ? 429 : 400;
           await show(ctx, who, section, { errors: fields, ...again(form) });
         }
       };
@@ -101,7 +113,7 @@ export type Area = ReturnType<typeof createArea>;
 function personOf({ account }: SignedIn) {
   return {
     id: account.id,
-    email: account.email,
+    email: displayEmail(account.email),
     emailVerified: account.emailVerifiedAt !== null,
     name: account.profile.name,
     picture: null,

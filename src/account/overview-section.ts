@@ -28,6 +28,8 @@ export function mountOverview(router: Router, area: Area, { accounts, sessions }
       return {
         values: Object.fromEntries(Object.entries(account.profile).map(([field, value]) => [field, value ?? ''])),
         action: '/account',
+        emailUrl: '/account/email',
+        dataUrl: '/account/data',
         sessionsCount: list.length,
         appsCount: apps.length,
         passwordChangedAt: account.passwordChangedAt && new Date(account.passwordChangedAt).toISOString(),

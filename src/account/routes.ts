@@ -3,13 +3,15 @@
 import type Router from '@koa/router';
 import { mountApps } from './apps-section.ts';
 import { type AreaDeps, createArea } from './area.ts';
+import { type DataDeps, mountData } from './data-section.ts';
+import { type EmailDeps, mountEmail } from './email-section.ts';
 import { type EventsDeps, mountEvents } from './events-section.ts';
 import { mountOverview, type OverviewDeps } from './overview-section.ts';
 import { mountSecurity, type SecurityDeps } from './security-section.ts';
 import { mountSessions } from './sessions-section.ts';
 import { mountSigning } from './signing.ts';
 
-export type AccountPagesDeps = AreaDeps & OverviewDeps & EventsDeps & SecurityDeps;
+export type AccountPagesDeps = AreaDeps & OverviewDeps & EventsDeps & SecurityDeps & EmailDeps & DataDeps;
 
 export function mountAccountPages(router: Router, deps: AccountPagesDeps): void {
   const area = createArea(deps);
@@ -19,4 +21,6 @@ export function mountAccountPages(router: Router, deps: AccountPagesDeps): void 
   mountApps(router, area, deps);
   mountSecurity(router, area, deps);
   mountEvents(router, area, deps);
+  mountEmail(router, area, deps);
+  mountData(router, area, deps);
 }

@@ -2,9 +2,11 @@
 import type Router from '@koa/router';
 import { z } from 'zod';
 import type { Accounts } from '../accounts/accounts.ts';
+import type { IsFresh } from '../factors/freshness.ts';
 import { type Area, csrfField, passwordField, type Section, textField } from './area.ts';
 
 export interface SecurityDeps {
+  isFresh: IsFresh;
   accounts: Accounts;
   passwordLength: { min: number };
 }
@@ -16,10 +18,12 @@ const PasswordForm = z.strictObject({
   username: textField.optional(),
 });
 
-export function mountSecurity(router: Router, area: Area, { accounts, passwordLength }: SecurityDeps): void {
+export function mountSecurity(router: Router, area: Area, { accounts, isFresh, passwordLength }: SecurityDeps): void {
   const section: Section = {
     name: 'security',
-    data: async ({ account }) => ({
+    data: async ({ account, session }) => ({
+      // The page can be read at any time; its form asks for a fresh proof first.
+      proveUrl: (await isFresh(session)) ? null : '/account/security/prove',
       action: '/account/security',
       eventsUrl: '/account/events',
       minLength: passwordLength.min,
@@ -29,9 +33,15 @@ export function mountSecurity(router: Router, area: Area, { accounts, passwordLe
 
   router.get('/account/security', area.page(section));
 
+  router.get('/account/security/prove', async (ctx) => {
+    if (!(await area.entrance.requireFresh(ctx))) return;
+    ctx.redirect('/account/security');
+    ctx.status = 303;
+  });
+
   router.post(
     '/account/security',
-    area.action(section, PasswordForm, async (ctx, who, form) => {
+    area.action({ ...section, freshAt: '/account/security' }, PasswordForm, async (ctx, who, form) => {
       await accounts.changePassword(who.account.id, {
         current: form.current_password,
         next: form.new_password,

@@ -56,9 +56,12 @@ export function createEmailChange(options: EmailChangeOptions) {
   }
 
   return {
-    /** Sends the code. `flow` is the session or the app that asks. @throws AppError invalid_request,
+    /** Sends the code; `done` where only capitals change. `flow` is the session or the app that asks. @throws AppError invalid_request,
      * too_many_attempts; the same for an address that somebody has. */
-    async start(account: Account, input: { flow: string; email: string; locale: string; by: Origin }): Promise<void> {
+    async start(
+      account: Account,
+      input: { flow: string; email: string; locale: string; by: Origin },
+    ): Promise<'code_sent' | 'done'> {
       const email = canonicalEmail(input.email);
       const code = !email
         ? 'email_invalid'
@@ -73,7 +76,10 @@ export function createEmailChange(options: EmailChangeOptions) {
           fields: [{ field: 'email', code: code as string }],
         });
       }
-      if (email.canonical === account.emailCanonical) return respell(account, email.address, input.by);
+      if (email.canonical === account.emailCanonical) {
+        await respell(account, email.address, input.by);
+        return 'done';
+      }
       const wanted: Wanted = { email: email.address, from: account.emailCanonical, locale: input.locale };
       await db.write(function* () {
         yield* send(account, input.flow, email.canonical, wanted);
@@ -81,6 +87,7 @@ export function createEmailChange(options: EmailChangeOptions) {
         yield* audit.record({ type: 'code.sent', account: account.id, by: input.by, details });
       });
       outbox.wake();
+      return 'code_sent';
     },
 
     /** The address whose code is awaited in this session, as it is shown. */
