@@ -70,7 +70,13 @@ export function mountEmail(router: Router, area: Area, { emailChange, i18n, chal
     ),
   );
 
-  router.get('/account/email/code', area.page(code));
+  router.get('/account/email/code', async (ctx) => {
+    const who = await area.entrance.requireFresh(ctx);
+    if (!who) return;
+    if (await emailChange.pending(who.account, flowOf(who))) return area.page(code)(ctx);
+    ctx.redirect('/account/email');
+    ctx.status = 303;
+  });
 
   router.post(
     '/account/email/code',

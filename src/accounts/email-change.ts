@@ -99,7 +99,7 @@ export function createEmailChange(options: EmailChangeOptions) {
     /** Another code to the same address; the earlier one stops working. @throws AppError code_expired. */
     async resend(account: Account, flow: string): Promise<void> {
       const challenge = await awaited(account, flow);
-      if (!challenge) throw new AppError('code_expired');
+      if (!challenge) throw spentCode();
       const wanted = challenges.dataOf<Wanted>(challenge);
       await db.write(() => send(account, flow, challenge.sent_to, wanted));
       outbox.wake();
@@ -110,13 +110,13 @@ export function createEmailChange(options: EmailChangeOptions) {
     async confirm(account: Account, input: { flow: string; code: string; keep: Kept; by: Origin }): Promise<Account> {
       const { by, keep } = input;
       const challenge = await challenges.prove(input.flow, ['change_email'], input.code, by);
-      if (challenge.account_id !== account.id) throw new AppError('code_expired');
+      if (challenge.account_id !== account.id) throw spentCode();
       const { email, from } = challenges.dataOf<Wanted>(challenge);
       const to = { email, canonical: challenge.sent_to, verifiedAt: Date.now() };
       try {
         await db.write(function* () {
           yield* challenges.consume(challenge);
-          if ((yield* store.setEmail(account.id, from, to)) !== 1) throw new AppError('code_expired');
+          if ((yield* store.setEmail(account.id, from, to)) !== 1) throw spentCode();
           yield* options.endSessions(account.id, { reason: 'email_changed', by }, keep);
           const details = { from: audit.pseudonym(from), to: audit.pseudonym(to.canonical) };
           yield* audit.record({ type: 'email.changed', account: account.id, by, details });
@@ -128,7 +128,11 @@ export function createEmailChange(options: EmailChangeOptions) {
         });
       } catch (error) {
         if (!(error instanceof UniqueViolation)) throw error;
-        throw new AppError('conflict', { fields: [{ field: '', code: 'email_taken' }], cause: error });
+        throw new AppError('conflict', {
+          message: 'Another account has this address by now.',
+          fields: [{ field: '', code: 'email_taken' }],
+          cause: error,
+        });
       }
       outbox.wake();
       return (await store.byId(account.id)) as Account;
@@ -143,6 +147,13 @@ export function createEmailChange(options: EmailChangeOptions) {
       yield* audit.record({ type: 'account.profile_changed', account: account.id, by, details: { fields: ['email'] } });
     });
   }
+}
+
+function spentCode(): AppError {
+  return new AppError('code_expired', {
+    message: 'No code is awaited here, or it has expired or was used already. Ask for a new one.',
+    fields: [{ field: 'code', code: 'code_expired' }],
+  });
 }
 
 export type EmailChange = ReturnType<typeof createEmailChange>;
