@@ -27,7 +27,7 @@ const WALKS = [
   'qwertzuiopasdfghjklyxcvbnm',
   'azertyuiopqsdfghjklmwxcvbn',
   'abcdefghijklmnopqrstuvwxyz',
-  '12345678901234567890',
+  '1234567890123456789012345678901234567890',
   '1qaz2wsx3edc4rfv5tgb6yhn7ujm8ik9ol0p',
   '1q2w3e4r5t6y7u8i9o0p',
   'q1w2e3r4t5y6u7i8o9p0',
@@ -53,13 +53,23 @@ export function commonPasswords(ranked: string[]): string[] {
   for (const entry of ranked) if (lengthOf(entry) >= SHORT) found.add(entry);
   const first = [...new Set([...SETUP, ...ranked])];
   for (const text of [...repeats(first), ...endings(first), ...pairs(first), ...walks()]) add(text, LONG);
-  for (const text of calendar()) add(text, SHORT);
+  for (const text of [...calendar(), ...monotony(first)]) add(text, SHORT);
   return [...found].sort();
 }
 
 /** The 2,000 most common, repeated until they are long enough. */
 function repeats(ranked: string[]): string[] {
   return ranked.slice(0, 2000).map((text) => text.repeat(Math.max(2, Math.ceil(LONG / lengthOf(text)))));
+}
+
+/** One letter, digit or mark, and groups of two or three that are common passwords or begin a walk, again and again. */
+function monotony(ranked: string[]): string[] {
+  const ones = [...'abcdefghijklmnopqrstuvwxyz0123456789', ...' !.,-_*#@$?+'];
+  const groups = WALKS.flatMap((walk) => [walk.slice(0, 2), walk.slice(0, 3)]);
+  const short = ranked.filter((text) => lengthOf(text) === 2 || lengthOf(text) === 3);
+  return [...ones, ...groups, ...short].flatMap((text) =>
+    Array.from({ length: MAX_DERIVED - SHORT + 1 }, (_, extra) => text.repeat(MAX_DERIVED).slice(0, SHORT + extra)),
+  );
 }
 
 /** The 300 most common that end in a letter with a count or year around them; the first 30 with a mark as well. */

@@ -4,7 +4,7 @@ import Router from '@koa/router';
 import Koa, { type Context } from 'koa';
 import { createEntrance } from './account/entrance.ts';
 import { mountAccountPages } from './account/routes.ts';
-import { scopeTitle } from './account/views.ts';
+import { scopeTitle } from './account/scope-words.ts';
 import { createAccountApi } from './api/api.ts';
 import { mountDocsPage } from './api/docs-routes.ts';
 import type { Origin, Via } from './audit/events.ts';
@@ -22,7 +22,9 @@ import { requestContext } from './http/request-context.ts';
 import { requestLog } from './http/request-log.ts';
 import { edgeLimits } from './limits/edge.ts';
 import { createMemoryWindows } from './limits/window-store.ts';
+import { mountClosed } from './login/closed-routes.ts';
 import { mountConsent } from './login/consent-routes.ts';
+import { mountEmailRestore } from './login/email-restore-routes.ts';
 import { mountFactors } from './login/factor-routes.ts';
 import { mountInvitations } from './login/invitation-routes.ts';
 import { createLogin } from './login/login.ts';
@@ -82,7 +84,7 @@ export async function createApp(services: Services, { draining, metrics }: AppOp
     pages,
     login: createLogin({
       ...services,
-      ...{ flows, originOf, living: accounts.living, kindsOf: services.factors.kindsOf },
+      ...{ flows, originOf, enterable: accounts.enterable, kindsOf: services.factors.kindsOf },
       remembered: async () => false,
       secondFactorForAll: settings.factors.required === 'everybody',
     }),
@@ -94,6 +96,8 @@ export async function createApp(services: Services, { draining, metrics }: AppOp
   mountRegistration(router, login);
   mountRecovery(router, login);
   mountConsent(router, { ...login, scopeWords, claimWords });
+  mountClosed(router, { ...login, deletion: services.deletion });
+  mountEmailRestore(router, { ...services, csrf, passwordLength, originOf });
   mountInvitations(router, { ...services, csrf, passwordLength, originOf });
 
   const entrance = createEntrance({

@@ -52,6 +52,7 @@ export async function openForCommand(options: ServeOptions): Promise<CommandServ
 
   const names = [
     'accounts',
+    'deletion',
     'invitations',
     'sessions',
     'clients',

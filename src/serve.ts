@@ -57,6 +57,7 @@ export async function serve({ settings, file, log, worker }: ServeOptions): Prom
       services.steps.purge,
       services.windows.purge,
       services.attempts.purge,
+      services.deletion.sweep,
       services.audit.sweep,
       services.deadLetters.sweep,
     ],

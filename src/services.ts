@@ -2,16 +2,6 @@
  * doors to these. */
 import { join } from 'node:path';
 import type { Logger } from 'pino';
-import { createAccounts } from './accounts/accounts.ts';
-import { createChallengeStore } from './accounts/challenge-store.ts';
-import { createChallenges } from './accounts/challenges.ts';
-import { createInvitations } from './accounts/invitations.ts';
-import { createPasswordPolicy } from './accounts/password-policy.ts';
-import { createPasswords } from './accounts/passwords.ts';
-import { createRecovery } from './accounts/recovery.ts';
-import { createRegistration } from './accounts/registration.ts';
-import { slowedEvents } from './accounts/slowed.ts';
-import { createAccountStore } from './accounts/store.ts';
 import { createSqlArtifacts } from './artifacts/sql.ts';
 import { createAuditLog } from './audit/log.ts';
 import { openRedis, openSmtp } from './backends.ts';
@@ -19,6 +9,7 @@ import type { ConfigFile } from './config/file.ts';
 import type { Settings } from './config/settings.ts';
 import { connect, type DatabaseTarget } from './db/connect.ts';
 import { pendingMigrations } from './db/migrate.ts';
+import { createExporters } from './exporters.ts';
 import { createFactorParts } from './factors/parts.ts';
 import { createAssets } from './http/assets.ts';
 import { createI18n, type Locale, readCatalogues } from './http/i18n.ts';
@@ -29,7 +20,6 @@ import { createOutbox } from './jobs/outbox.ts';
 import { createOutboxStore } from './jobs/store.ts';
 import { createKeyring } from './keyring/keyring.ts';
 import { createDataKeyStore } from './keyring/store.ts';
-import { createAccountAttempts } from './limits/account-attempts.ts';
 import { createKnownDevices } from './limits/known-devices.ts';
 import { createSqlWindows } from './limits/window-store.ts';
 import { createMailbox } from './mail/mailbox.ts';
@@ -46,6 +36,7 @@ import { ACCOUNT_CLIENT_ID } from './oidc/provider.ts';
 import { createResources } from './oidc/resources.ts';
 import { clientValidator } from './oidc/validate.ts';
 import type { Metrics } from './ops/metrics.ts';
+import { createPeople } from './people.ts';
 import { assetsDir, migrationsDir, viewsDir } from './places.ts';
 
 import { createEndings } from './sessions/endings.ts';
@@ -149,39 +140,20 @@ export async function openServices({ settings, file, log, observer }: ServicesOp
     forgetTokens: artifacts.revokeByGrantId,
   });
 
-  const passwords = createPasswords({ ...settings.argon2, pepper: keyring.key('pepper') });
-  const policy = createPasswordPolicy({ minLength: settings.passwordMinLength });
-  const store = createAccountStore(db);
-  const attempts = createAccountAttempts({
+  // A padded range of breached passwords is larger than other answers.
+  const ranges = createOutbound({ allow: [...settings.outboundAllow, ...neighbours], maxBytes: 512 * 1024 });
+  const people = createPeople({
+    exporters: createExporters({ sessions: sessionRows, grants, consents, audit, outbox: outboxStore }),
+    settings,
     db,
     keyring,
-    rules: settings.limits.failures,
-    onSlowed: slowedEvents({ audit, accountOf: store.findByEmail }),
-    onRefused: (limit) => observer?.limited(limit),
-  });
-  const challenges = createChallenges({
-    store: createChallengeStore(db),
-    keyring,
     audit,
-    rules: settings.mailCodes,
-  });
-  const shared = {
-    db,
-    audit,
-    store,
-    challenges,
     outbox,
-    passwords,
-    policy,
-    attempts,
+    ranges,
     serviceName: branding.name,
     issuer,
     endSessions: sessions.ending,
-  };
-  const accounts = createAccounts(shared);
-  const registration = createRegistration({
-    ...shared,
-    rules: { mode: settings.registration, domains: settings.registrationDomains, serviceName: branding.name },
+    onLimited: (limit) => observer?.limited(limit),
   });
 
   return {
@@ -209,16 +181,9 @@ export async function openServices({ settings, file, log, observer }: ServicesOp
     windows: createSqlWindows(db),
     refreshReplays: createRefreshReplayStore({ db, keyring }),
     sessions,
-    attempts,
     devices: createKnownDevices({ keyring, secureCookies: settings.secureCookies }),
-    challenges,
-    accounts,
-    registration,
-    recovery: createRecovery(shared),
-    invitations: createInvitations(shared),
+    ...people,
     ...createFactorParts({ db }),
-    policy,
-    passwords,
     pending: () => pendingMigrations(db, migrationsDir),
 
     async close(): Promise<void> {
@@ -227,6 +192,7 @@ export async function openServices({ settings, file, log, observer }: ServicesOp
       await audit.stop();
       await mailer.close();
       await outbound.close();
+      await ranges.close();
       await artifacts.close();
       await db.close();
     },

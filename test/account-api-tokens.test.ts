@@ -115,7 +115,7 @@ describe('bearer tokens', () => {
       ['grant revoked', ({ client, tokens }) => revoke(app, client, tokens.refresh_token as string)],
       ['signed out', async ({ visitor }) => visitor.submit(await visitor.open('/account'), {}, 'sign-out')],
       ['disabled', ({ person }) => app.services.accounts.disable(person.id)],
-      ['deleted', ({ person }) => app.services.accounts.remove(person.id)],
+      ['deleted', ({ person }) => app.services.deletion.remove(person.id)],
       ['client disabled', ({ client }) => app.services.clients.update(client.client_id, {}, false)],
       ['client removed', ({ client }) => app.services.clients.remove(client.client_id)],
     ];

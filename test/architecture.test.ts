@@ -47,7 +47,9 @@ const MAY_IMPORT: Record<string, string[]> = {
 
   // Where parts meet.
   'backends.ts': ['artifacts', 'config', 'db', 'keyring', 'mail'],
-  'services.ts': [...ROOT, 'backends.ts', 'ops'],
+  'exporters.ts': ROOT,
+  'people.ts': ROOT,
+  'services.ts': [...ROOT, 'backends.ts', 'ops', 'exporters.ts', 'people.ts'],
   'protocol.ts': [...ROOT, ...DOORS, 'services.ts'],
   'app.ts': [...ROOT, ...DOORS, 'protocol.ts', 'services.ts'],
   'serve.ts': [...ROOT, 'dev', 'ops', 'app.ts', 'services.ts'],

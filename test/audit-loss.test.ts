@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { after, before, describe, type TestContext, test } from 'node:test';
 import pino from 'pino';
-import { EVENT_TYPES, type EventType } from '../src/audit/events.ts';
+import { EVENT_TYPES, type EventType, SYSTEM } from '../src/audit/events.ts';
 import { NO_CONFIG_FILE } from '../src/config/file.ts';
 import { openForCommand } from '../src/open.ts';
 import { apiUser, SCOPE } from './support/account-api.ts';
@@ -17,11 +17,14 @@ const PUBLIC = { token_endpoint_auth_method: 'none' };
 
 /** Events of what was refused or changes nothing: the answer is no success with them or without. */
 const CHANGES_NOTHING: EventType[] = [
+  'account.exported',
+  'account.slowed',
   'client.authentication_failed',
   'code.failed',
   'consent.refused',
   'instance.started',
   'instance.stopped',
+  'password.breach_check_failed',
   'password.change_failed',
   'refresh.replayed',
   'sign_in.failed',
@@ -29,6 +32,8 @@ const CHANGES_NOTHING: EventType[] = [
 
 /** Nothing records these yet. Who writes the code moves its types to ACTIONS. */
 const AWAITED: EventType[] = [
+  'email.changed',
+  'email.restored',
   'device.forgotten',
   'device.remembered',
   'factor.added',
@@ -115,7 +120,12 @@ const deadLetter =
 
 const ACTIONS: Partial<Record<EventType, Action>> = {
   'account.created': async (app) => () => somebody(app),
-  'account.deleted': account((app, id) => app.services.accounts.remove(id)),
+  'account.closed': account((app, id) => app.services.deletion.remove(id)),
+  'account.deleted': account(
+    (app) => app.services.deletion.sweep(10),
+    (app, id) =>
+      app.services.db.run("UPDATE accounts SET status = 'closed', delete_after = ? WHERE id = ?", Date.now() - 1, id),
+  ),
   'account.disabled': account((app, id) => app.services.accounts.disable(id)),
   'account.enabled': account(
     (app, id) => app.services.accounts.enable(id),
@@ -124,6 +134,10 @@ const ACTIONS: Partial<Record<EventType, Action>> = {
   'account.invited': async (app) => () =>
     app.services.invitations.invite({ email: 'invited@example.com', name: null, locale: 'en', inviter: null }),
   'account.profile_changed': api(() => 'PATCH /api/v1/account', { name: 'Changed' }),
+  'account.restored': account(
+    (app, id) => app.services.deletion.restore(id, SYSTEM),
+    async (app, id) => app.services.deletion.close(await app.services.accounts.existing(id), SYSTEM),
+  ),
   'account.verified': account((app, id) => app.services.accounts.verify(id)),
   'app.removed': api(({ client: { client_id } }) => `DELETE /api/v1/account/apps/${client_id}`),
   'client.created': async (app) => () => app.client(),

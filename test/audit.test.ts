@@ -100,6 +100,8 @@ for (const [name, open] of Object.entries(DATABASES)) {
         'UPDATE audit_events SET seq = 9 WHERE seq = 1',
         'UPDATE audit_events SET seq = NULL',
         "UPDATE audit_events SET ip = '192.0.2.1' WHERE seq IS NULL",
+        "UPDATE audit_events SET details = '{}', erased = 'x' WHERE seq = 1",
+        'UPDATE audit_events SET ip = NULL, user_agent = NULL, request_id = NULL, details = \'{"erased":true}\' WHERE seq = 1',
         'DELETE FROM audit_events WHERE seq = 3',
         'DELETE FROM audit_events WHERE seq IS NULL',
         'UPDATE audit_checkpoints SET seq = 4',
@@ -142,6 +144,53 @@ for (const [name, open] of Object.entries(DATABASES)) {
         await tamper(sql);
         const { ok, fault } = await audit.verify();
         assert.deepEqual([ok, fault?.seq, fault?.reason], [false, seq, reason]);
+      });
+    }
+
+    const ERASED = `ip = NULL, user_agent = NULL, request_id = NULL, details = '{"erased":true}'`;
+
+    test('D6: what it holds of a person can be erased, sealed or not, and it still checks', async () => {
+      const audit = make();
+      const by = { ...OPERATOR, ip: '192.0.2.1', userAgent: 'Firefox', requestId: 'r1' };
+      for (const account of ['gone', 'stays', 'gone', 'gone', 'stays'])
+        await audit.note(event({ account, by, details: { account } }));
+      await audit.seal();
+      await audit.note(event({ account: 'gone', by, details: { account: 'gone' } }));
+      const after = await backend.db.write(() => audit.erase('gone', '', 2));
+      assert.ok(after, 'there is more');
+      assert.equal((await audit.verify()).ok, true, 'half-way too');
+      assert.equal(await backend.db.write(() => audit.erase('gone', after, 10)), undefined);
+      const { items } = await audit.list({}, 10);
+      for (const { account_id, ip, user_agent, request_id, details, type, at } of items) {
+        assert.ok(type && at, 'what happened and when stays');
+        const left = account_id === 'gone' ? [null, null, null, { erased: true }] : ['192.0.2.1', 'Firefox', 'r1'];
+        assert.deepEqual([ip, user_agent, request_id, details].slice(0, left.length), left);
+      }
+      assert.partialDeepStrictEqual(await audit.verify(), { ok: true, checked: 6, waiting: 0 });
+      await assert.rejects(
+        backend.db.run("UPDATE audit_events SET erased = 'y' WHERE erased IS NOT NULL"),
+        /append-only/,
+      );
+    });
+
+    const forgeries: Array<[what: string, sql: string]> = [
+      ['an erasure that nobody made', `UPDATE audit_events SET ${ERASED}, erased = mac WHERE seq = 2`],
+      [
+        'an erasure taken from another event',
+        `UPDATE audit_events SET ${ERASED}, erased = (SELECT erased FROM audit_events WHERE seq = 1) WHERE seq = 2`,
+      ],
+      ['an erased event with other words', "UPDATE audit_events SET ip = '192.0.2.9' WHERE seq = 1"],
+      ['an erased event of another kind', "UPDATE audit_events SET outcome = 'failure' WHERE seq = 1"],
+    ];
+    for (const [what, sql] of forgeries) {
+      test(`the check shows ${what}`, async () => {
+        const audit = make();
+        for (const account of ['gone', 'stays']) await audit.note(event({ account }));
+        await audit.seal();
+        await backend.db.write(() => audit.erase('gone', '', 10));
+        assert.equal((await audit.verify()).ok, true);
+        await tamper(sql);
+        assert.equal((await audit.verify()).fault?.reason, 'changed');
       });
     }
 

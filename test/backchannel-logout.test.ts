@@ -5,6 +5,7 @@ import type { AddressInfo } from 'node:net';
 import { after, before, describe, type TestContext, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createRemoteJWKSet, jwtVerify } from 'jose';
+import { SYSTEM } from '../src/audit/events.ts';
 import { startApp, type TestApp } from './support/app.ts';
 import {
   authorizationRequest,
@@ -139,7 +140,7 @@ function contract(name: string, env: () => Promise<Record<string, string>>) {
         const recorded = await events(app, who.person.id, 'session.ended');
         assert.ok(recorded.length > 0 && recorded.every(({ details }) => details['reason'] === reason), reason);
       };
-      const { sessions, accounts } = app.services;
+      const { sessions, accounts, deletion } = app.services;
       await tells('signed_out', async ({ visitor }) =>
         visitor.submit(await visitor.open('/account'), {}, '^/account/sign-out$'),
       );
@@ -149,7 +150,7 @@ function contract(name: string, env: () => Promise<Record<string, string>>) {
       });
       await tells('app_removed', ({ person }) => sessions.removeApp(person.id, client.client_id));
       await tells('account_disabled', ({ person }) => accounts.disable(person.id));
-      await tells('account_deleted', ({ person }) => accounts.remove(person.id));
+      await tells('account_deleted', async ({ person }) => deletion.close(await accounts.existing(person.id), SYSTEM));
       await tells('password_changed', async ({ person }) => {
         const elsewhere = await signedIn(app, { person });
         const page = await elsewhere.visitor.open('/account/security');

@@ -29,7 +29,7 @@ test('A10: an account that was deleted while a code was under way is no fault of
   const person = await somebody(app);
   const visitor = createVisitor(app.url);
   const { reset, code } = await resetCode(app, visitor, person.email);
-  await app.services.accounts.remove(person.id);
+  await app.services.deletion.remove(person.id);
   const answer = await visitor.submit(reset, { code, password: 'another long sentence' }, '^/reset/[^/]+$');
   assert.equal(answer.status, 410);
   assert.equal(await app.services.accounts.byId(person.id), undefined);

@@ -1,40 +1,20 @@
 /** What an account may do once it exists: prove its password, change it, describe itself; and what an operator does. */
 import { type Origin, SYSTEM } from '../audit/events.ts';
 import { UniqueViolation } from '../db/database.ts';
-import type { Steps } from '../db/statement.ts';
 import { AppError } from '../errors.ts';
-import type { Outbox } from '../jobs/outbox.ts';
-import { type AuthenticationOptions, createAuthentication } from './authentication.ts';
+import { createAuthentication } from './authentication.ts';
 import { canonicalEmail } from './email.ts';
-import type { PasswordPolicy } from './password-policy.ts';
+import type { AccountParts, Kept } from './parts.ts';
 import { profileFaults } from './profile.ts';
 import { newAccount } from './registration.ts';
 import type { Account, Profile } from './store.ts';
 
-/** Why the sessions end, and who asked. */
-export interface Ending {
-  reason: 'password_changed' | 'password_reset' | 'account_disabled' | 'account_deleted';
-  by: Origin;
-}
-
-export interface AccountsOptions extends AuthenticationOptions {
-  outbox: Outbox;
-  policy: PasswordPolicy;
-  serviceName: string;
-  /** Steps that end every session of an account but what is kept. */
-  endSessions(accountId: string, cause: Ending, kept?: Kept): Steps<unknown>;
-}
-
-/** A browser session, or an app by its grant, that stays signed in. */
-export interface Kept {
-  session?: string | undefined;
-  grant?: string | undefined;
-}
-
 export type { Origin };
 
+export type AccountsOptions = Omit<AccountParts, 'challenges' | 'issuer'>;
+
 export function createAccounts(options: AccountsOptions) {
-  const { db, audit, store, outbox, passwords, policy } = options;
+  const { db, audit, store, outbox, newPasswords } = options;
   const { authenticate, isPasswordOf } = createAuthentication(options);
 
   async function existing(id: string): Promise<Account> {
@@ -72,6 +52,12 @@ export function createAccounts(options: AccountsOptions) {
       return account?.status === 'active' ? account : undefined;
     },
 
+    /** One that may be signed in to: a closed account is on the way back then. */
+    async enterable(id: string): Promise<Account | undefined> {
+      const account = await store.byId(id);
+      return account?.status === 'disabled' ? undefined : account;
+    },
+
     /** Ends every session but `keep`. @throws AppError invalid_credentials, weak_password, too_many_attempts. */
     async changePassword(id: string, change: { current: string; next: string; keep?: Kept; origin: Origin }) {
       const account = await existing(id);
@@ -81,10 +67,8 @@ export function createAccounts(options: AccountsOptions) {
         await audit.note({ type: 'password.change_failed', outcome: 'failure', account: id, by: change.origin });
         throw new AppError('invalid_credentials', { fields: [{ field: 'current_password', code: 'password_wrong' }] });
       }
-      const about = { email: account.emailCanonical, name: account.profile.name ?? '', service: options.serviceName };
-      const fields = policy.check(change.next, about).map((fault) => ({ ...fault, field: 'new_password' }));
-      if (fields.length > 0) throw new AppError('weak_password', { fields });
-      const hash = await passwords.hash(change.next);
+      const chooser = { email: account.emailCanonical, name: account.profile.name, account: id, by: change.origin };
+      const hash = await newPasswords.accept(change.next, chooser, 'new_password');
       await db.write(function* () {
         yield* store.setPassword(id, hash);
         yield* options.endSessions(id, { reason: 'password_changed', by: change.origin }, change.keep);
@@ -128,14 +112,8 @@ export function createAccounts(options: AccountsOptions) {
         });
       let passwordHash: string | null = null;
       if (input.password !== undefined) {
-        const fields = policy.check(input.password, {
-          email: email.canonical,
-          name: input.name ?? '',
-          service: options.serviceName,
-        });
-        if (fields.length > 0)
-          throw new AppError('weak_password', { message: 'This password is refused by the password policy.', fields });
-        passwordHash = await passwords.hash(input.password);
+        const { name } = input;
+        passwordHash = await newPasswords.accept(input.password, { email: email.canonical, name, by });
       }
       const account = newAccount({
         email: email.address,
@@ -168,7 +146,7 @@ export function createAccounts(options: AccountsOptions) {
 
     /** A disabled account keeps its data; every session ends and nothing can be issued. */
     async disable(id: string, by: Origin = SYSTEM): Promise<Account> {
-      await existing(id);
+      open(await existing(id));
       await db.write(function* () {
         yield* store.setStatus(id, 'disabled');
         yield* options.endSessions(id, { reason: 'account_disabled', by });
@@ -179,24 +157,21 @@ export function createAccounts(options: AccountsOptions) {
     },
 
     async enable(id: string, by: Origin = SYSTEM): Promise<Account> {
-      await existing(id);
+      open(await existing(id));
       await db.write(function* () {
         yield* store.setStatus(id, 'active');
         yield* audit.record({ type: 'account.enabled', account: id, by });
       });
       return existing(id);
     },
-
-    async remove(id: string, by: Origin = SYSTEM): Promise<void> {
-      await existing(id);
-      await db.write(function* () {
-        yield* options.endSessions(id, { reason: 'account_deleted', by });
-        yield* store.remove(id);
-        yield* audit.record({ type: 'account.deleted', account: id, by });
-      });
-      outbox.wake();
-    },
   };
+}
+
+/** @throws AppError conflict. */
+function open({ status, id }: Account): void {
+  if (status !== 'closed') return;
+  const message = `This account was deleted by its person. \`latchkey users restore ${id}\` keeps it.`;
+  throw new AppError('conflict', { message });
 }
 
 export type Accounts = ReturnType<typeof createAccounts>;

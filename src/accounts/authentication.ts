@@ -19,7 +19,8 @@ export interface AuthenticationOptions {
 
 export function createAuthentication({ db, audit, store, passwords, attempts }: AuthenticationOptions) {
   return {
-    /** @throws AppError invalid_credentials, alike for every reason; too_many_attempts, alike for every address; busy. */
+    /** The account may be closed (deletion.ts).
+     * @throws AppError invalid_credentials, alike for every reason; too_many_attempts, alike for every address; busy. */
     async authenticate(input: { email: string; password: string } & Asked): Promise<Account> {
       const { by = SYSTEM, client, device } = input;
       const email = canonicalEmail(input.email);
@@ -64,5 +65,6 @@ function refusalOf(account: Account | undefined, valid: boolean): string | undef
   if (!account) return 'unknown_address';
   if (!account.passwordHash) return 'no_password';
   if (!valid) return 'wrong_password';
-  return account.status === 'active' ? undefined : 'account_disabled';
+  // Who deleted the account is offered the way back.
+  return account.status === 'disabled' ? 'account_disabled' : undefined;
 }

@@ -2,7 +2,10 @@
 import type { Database } from '../db/database.ts';
 import { all, one, run } from '../db/statement.ts';
 
-export type ChallengePurpose = 'register' | 'verify_email' | 'reset' | 'invitation';
+export type CodePurpose = 'register' | 'verify_email' | 'reset' | 'change_email';
+/** Of links with 256 random bits (links.ts). */
+export type LinkPurpose = 'invitation' | 'restore_email' | 'restore_password';
+export type ChallengePurpose = CodePurpose | LinkPurpose;
 
 export interface Challenge {
   id: string;
@@ -77,6 +80,38 @@ export function createChallengeStore(db: Database) {
     *consume(id: string) {
       return yield* run('UPDATE challenges SET consumed_at = ? WHERE id = ? AND consumed_at IS NULL', Date.now(), id);
     },
+
+    /** Links of an account from `since` on that were not used. */
+    *endLinks(accountId: string, purpose: LinkPurpose, since: number) {
+      yield* run(
+        `UPDATE challenges SET consumed_at = ?
+         WHERE account_id = ? AND purpose = ? AND created_at >= ? AND consumed_at IS NULL`,
+        Date.now(),
+        accountId,
+        purpose,
+        since,
+      );
+    },
+
+    /** How many codes of this purpose an account asked for since `since`, to whatever address. */
+    *askedSince(accountId: string, purpose: CodePurpose, since: number) {
+      const row = yield* one<{ count: number | string }>(
+        'SELECT COUNT(*) AS count FROM challenges WHERE account_id = ? AND purpose = ? AND created_at > ?',
+        accountId,
+        purpose,
+        since,
+      );
+      return Number(row?.count ?? 0);
+    },
+
+    /** What is known of codes and links of a person, for the person: never the hash of one. */
+    about: (accountId: string, sentTo: string) =>
+      db.all<Pick<Challenge, 'purpose' | 'sent_to' | 'attempts' | 'created_at' | 'expires_at' | 'consumed_at'>>(
+        `SELECT purpose, sent_to, attempts, created_at, expires_at, consumed_at FROM challenges
+         WHERE account_id = ? OR sent_to = ? ORDER BY created_at DESC LIMIT 1000`,
+        accountId,
+        sentTo,
+      ),
 
     purge: (limit: number) =>
       db.run(

@@ -8,7 +8,7 @@ import type { Recorder } from '../audit/audit.ts';
 import { type Origin, SYSTEM } from '../audit/events.ts';
 import { AppError } from '../errors.ts';
 import type { Keyring } from '../keyring/keyring.ts';
-import type { Challenge, ChallengePurpose, ChallengeStore } from './challenge-store.ts';
+import type { Challenge, ChallengePurpose, ChallengeStore, CodePurpose } from './challenge-store.ts';
 
 export interface CodeRules {
   minutes: number;
@@ -21,10 +21,9 @@ export interface CodeRules {
 
 const QUARTER_MS = 15 * 60_000;
 const DAY_MS = 86_400_000;
-const INVITATION_MS = 7 * DAY_MS;
 
 export interface IssueRequest {
-  purpose: Exclude<ChallengePurpose, 'invitation'>;
+  purpose: CodePurpose;
   flow: string;
   sentTo: string;
   accountId: string | null;
@@ -96,33 +95,8 @@ export function createChallenges({
       return { code, expiresAt: challenge.expires_at };
     },
 
-    /** Steps: a 256-bit link for an invitation. */
-    *invite(sentTo: string, data: unknown) {
-      const secret = randomBytes(32).toString('base64url');
-      const id = newIdentifier();
-      const now = Date.now();
-      const challenge = { id, purpose: 'invitation' as const, flow: id, account_id: null, sent_to: sentTo };
-      yield* store.insert({
-        ...challenge,
-        mac: macOf(challenge, secret),
-        data: keyring.sealJson('code', data, context(id)),
-        max_attempts: 20,
-        created_at: now,
-        expires_at: now + INVITATION_MS,
-      });
-      return { token: `${id}.${secret}`, days: INVITATION_MS / DAY_MS };
-    },
-
     /** Whether a code is awaited in this flow, and where it went. */
     pending: (flow: string, purposes: ChallengePurpose[]) => store.newest(flow, purposes),
-
-    /** The invitation behind a link's token, without using it up. */
-    async invitation(token: string): Promise<Challenge | undefined> {
-      const [id, secret] = token.split('.');
-      const challenge = id && secret ? await store.byId(id) : undefined;
-      if (challenge?.purpose !== 'invitation' || challenge.consumed_at !== null) return undefined;
-      return challenge.expires_at > Date.now() && matches(challenge, secret as string) ? challenge : undefined;
-    },
 
     /** Counts the try, then compares. Resolves with the challenge, which the caller consumes in its unit of work.
      * @throws AppError invalid_code or code_expired with what the person can do. */

@@ -1,29 +1,14 @@
 /** An invitation by mail: the link's page sets name and password; the account exists, verified, from then on. */
-import type { Recorder } from '../audit/audit.ts';
 import { type Origin, SYSTEM } from '../audit/events.ts';
-import type { Database } from '../db/database.ts';
 import { UniqueViolation } from '../db/database.ts';
 import { AppError } from '../errors.ts';
-import type { Outbox } from '../jobs/outbox.ts';
-import type { Challenges } from './challenges.ts';
 import { canonicalEmail } from './email.ts';
-import type { PasswordPolicy } from './password-policy.ts';
-import type { Passwords } from './passwords.ts';
+import type { AccountParts } from './parts.ts';
 import { nameFaults } from './profile.ts';
 import { newAccount } from './registration.ts';
-import type { Account, AccountStore } from './store.ts';
+import type { Account } from './store.ts';
 
-export interface InvitationsOptions {
-  db: Database;
-  audit: Recorder;
-  store: AccountStore;
-  challenges: Challenges;
-  outbox: Outbox;
-  passwords: Passwords;
-  policy: PasswordPolicy;
-  serviceName: string;
-  issuer: string;
-}
+export type InvitationsOptions = Omit<AccountParts, 'passwords' | 'endSessions'>;
 
 interface Invited {
   email: string;
@@ -31,8 +16,12 @@ interface Invited {
   locale: string;
 }
 
+/** How long an invitation can be accepted. */
+const DAYS = 7;
+const DAY_MS = 86_400_000;
+
 export function createInvitations(options: InvitationsOptions) {
-  const { db, audit, store, challenges, outbox, passwords, policy } = options;
+  const { db, audit, store, links, outbox, newPasswords } = options;
   const gone = () =>
     new AppError('code_expired', { message: 'This invitation has expired or was used already. Ask for a new one.' });
 
@@ -50,13 +39,14 @@ export function createInvitations(options: InvitationsOptions) {
       }
       const invited: Invited = { email: email.address, name: input.name, locale: input.locale };
       const link = await db.write(function* () {
-        const { token, days } = yield* challenges.invite(email.canonical, invited);
+        const link = { purpose: 'invitation' as const, sentTo: email.canonical, accountId: null };
+        const token = yield* links.issue({ ...link, data: invited, lifetimeMs: DAYS * DAY_MS });
         const url = `${options.issuer}/invitation/${token}`;
-        const data = { link: url, inviter: input.inviter, days };
+        const data = { link: url, inviter: input.inviter, days: DAYS };
         yield* outbox.enqueue(
           'mail',
           { template: 'invitation', to: email.canonical, locale: input.locale, data },
-          days * 86_400_000,
+          DAYS * DAY_MS,
         );
         const details = { address: audit.pseudonym(email.canonical) };
         yield* audit.record({ type: 'account.invited', by: input.by ?? SYSTEM, details });
@@ -68,20 +58,21 @@ export function createInvitations(options: InvitationsOptions) {
 
     /** What a link's page shows. @throws AppError code_expired. */
     async find(token: string): Promise<Invited> {
-      const challenge = await challenges.invitation(token);
+      const challenge = await links.find('invitation', token);
       if (!challenge) throw gone();
-      return challenges.dataOf<Invited>(challenge);
+      return links.dataOf<Invited>(challenge);
     },
 
     async accept(token: string, input: { name: string; password: string; by?: Origin }): Promise<Account> {
-      const challenge = await challenges.invitation(token);
+      const challenge = await links.find('invitation', token);
       if (!challenge) throw gone();
-      const invited = challenges.dataOf<Invited>(challenge);
+      const invited = links.dataOf<Invited>(challenge);
       const name = input.name.normalize('NFC').trim();
-      const about = { email: challenge.sent_to, name, service: options.serviceName };
-      const fields = [...nameFaults(name), ...policy.check(input.password, about)];
+      const { by = SYSTEM } = input;
+      const chooser = { email: challenge.sent_to, name, by };
+      const fields = [...nameFaults(name), ...(await newPasswords.faults(input.password, chooser))];
       if (fields.length > 0) throw new AppError('invalid_request', { fields });
-      const passwordHash = await passwords.hash(input.password);
+      const passwordHash = await newPasswords.hash(input.password);
       const account = newAccount({
         email: invited.email,
         canonical: challenge.sent_to,
@@ -92,10 +83,10 @@ export function createInvitations(options: InvitationsOptions) {
       });
       try {
         await db.write(function* () {
-          yield* challenges.consume(challenge);
+          yield* links.consume(challenge);
           yield* store.insert(account);
           const details = { how: 'invitation' };
-          yield* audit.record({ type: 'account.created', account: account.id, by: input.by ?? SYSTEM, details });
+          yield* audit.record({ type: 'account.created', account: account.id, by, details });
         });
       } catch (error) {
         if (error instanceof UniqueViolation) throw gone();

@@ -8,8 +8,6 @@ import { madeOfIdentity } from './password-identity.ts';
 
 const MAX_LENGTH = 256;
 const MAX_BYTES = 1024;
-/** A group this long or shorter, repeated to the end, is no password: `aaaa…`, `121212…`, `abcabc…`. */
-const MAX_GROUP = 3;
 
 /** Who chooses; each part that is known helps to refuse what others would try first. */
 export interface About {
@@ -23,7 +21,7 @@ export interface PasswordPolicy {
   minLength: number;
   maxLength: number;
   /** At most one fault, of the field `password`; its code is `password_too_short` {min}, `password_too_long` {max},
-   * `password_malformed`, `password_repeats`, `password_common` or `password_contains_identity`. */
+   * `password_malformed`, `password_common` or `password_contains_identity`. */
   check(password: string, about?: About): FieldError[];
 }
 
@@ -39,7 +37,6 @@ export function createPasswordPolicy({ minLength }: { minLength: number }): Pass
     // Half of a surrogate pair has no UTF-8 form, so that all of them would hash alike.
     if (!password.isWellFormed()) return { code: 'password_malformed' };
     if (characters.length < minLength) return { code: 'password_too_short', values: { min: minLength } };
-    if (repeats(characters) || counts(characters)) return { code: 'password_repeats' };
     // Guessers try capitals as a matter of course, so a listed password stays common with them.
     if (common.has(password.toLowerCase())) return { code: 'password_common' };
     if (madeOfIdentity(password, about)) return { code: 'password_contains_identity' };
@@ -64,18 +61,4 @@ export function createPasswordPolicy({ minLength }: { minLength: number }): Pass
 function commonPasswords(minLength: number): Set<string> {
   const text = readFileSync(new URL('./common-passwords.txt', import.meta.url), 'utf8');
   return new Set(text.split('\n').filter((entry) => entry !== '' && [...entry].length >= minLength));
-}
-
-function repeats(characters: string[]): boolean {
-  return Array.from({ length: MAX_GROUP }, (_, index) => index + 1).some((size) =>
-    characters.every((character, index) => character === characters[index % size]),
-  );
-}
-
-/** Each character follows the one before it, up or down: `abcdefghijkl`, `0987654321098`. */
-function counts(characters: string[]): boolean {
-  const follows = (from: string, to: string) =>
-    (from === '9' && to === '0') || (to.codePointAt(0) as number) - (from.codePointAt(0) as number) === 1;
-  const steps = characters.slice(1).map((to, index) => [characters[index] as string, to] as const);
-  return steps.every(([from, to]) => follows(from, to)) || steps.every(([from, to]) => follows(to, from));
 }

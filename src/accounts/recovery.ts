@@ -1,39 +1,22 @@
 /** The ways back in by mail: a new password by code, and the proof of an address that was never proved. */
-import type { Recorder } from '../audit/audit.ts';
 import { type Origin, SYSTEM } from '../audit/events.ts';
-import type { Database } from '../db/database.ts';
-import type { Steps } from '../db/statement.ts';
 import { AppError } from '../errors.ts';
-import type { Outbox } from '../jobs/outbox.ts';
-import type { AccountAttempts } from '../limits/account-attempts.ts';
-import type { Challenges } from './challenges.ts';
+import type { Challenge } from './challenge-store.ts';
 import { canonicalEmail } from './email.ts';
-import type { PasswordPolicy } from './password-policy.ts';
-import type { Passwords } from './passwords.ts';
+import type { AccountParts } from './parts.ts';
 import type { Asked } from './sign-in.ts';
-import type { Account, AccountStore } from './store.ts';
+import type { Account } from './store.ts';
 
-export interface RecoveryOptions {
-  db: Database;
-  audit: Recorder;
-  store: AccountStore;
-  challenges: Challenges;
-  outbox: Outbox;
-  passwords: Passwords;
-  policy: PasswordPolicy;
-  attempts: Pick<AccountAttempts, 'forgive'>;
-  serviceName: string;
-  /** Steps that end every session of an account. */
-  endSessions(accountId: string, cause: { reason: 'password_reset'; by: Origin }): Steps<unknown>;
-}
+export type RecoveryOptions = Omit<AccountParts, 'passwords' | 'issuer'>;
 
 export function createRecovery(options: RecoveryOptions) {
-  const { db, audit, store, challenges, outbox, passwords, policy, attempts } = options;
+  const { db, audit, store, challenges, outbox, newPasswords, attempts } = options;
 
   /** Steps: one code, real for an active account, a decoy for anybody else. */
   function* send(purpose: 'reset' | 'verify_email', canonical: string, flow: string, locale: string) {
     const account = yield* store.findByEmail(canonical);
-    const real = account?.status === 'active';
+    // A closed account is entered for the way back.
+    const real = account !== undefined && account.status !== 'disabled';
     const request = {
       purpose,
       flow,
@@ -47,6 +30,13 @@ export function createRecovery(options: RecoveryOptions) {
     const template = purpose === 'reset' ? 'reset' : 'verify';
     const nobody = { template: 'none', to: canonical, locale, data };
     yield* outbox.enqueue('mail', real ? { ...nobody, template } : nobody, expiresAt - Date.now());
+  }
+
+  /** Steps: a code proves the address that it was sent to, which may be another than the account's by now. */
+  function* stillTheirs(challenge: Challenge) {
+    const owner = yield* store.findByEmail(challenge.sent_to);
+    if (owner?.id !== challenge.account_id)
+      throw new AppError('code_expired', { fields: [{ field: 'code', code: 'code_expired' }] });
   }
 
   return {
@@ -77,15 +67,17 @@ export function createRecovery(options: RecoveryOptions) {
     async reset(input: { flow: string; code: string; password: string; by?: Origin }): Promise<Account> {
       const by = input.by ?? SYSTEM;
       const pending = await challenges.pending(input.flow, ['reset']);
-      const about = { email: pending?.sent_to ?? '', service: options.serviceName };
-      const fields = policy.check(input.password, about);
-      if (fields.length > 0) throw new AppError('weak_password', { fields });
       // Hashed whatever the code is, so that a decoy costs what a real one does.
-      const hash = await passwords.hash(input.password);
+      const hash = await newPasswords.accept(input.password, { email: pending?.sent_to, by });
       const challenge = await challenges.prove(input.flow, ['reset'], input.code, by);
       const accountId = challenge.account_id as string;
+      // Not before the code is right: a refusal would tell a stranger what the person is called.
+      const name = (await store.byId(accountId))?.profile.name;
+      const fields = newPasswords.ruled(input.password, { email: challenge.sent_to, name });
+      if (fields.length > 0) throw new AppError('weak_password', { fields });
       await db.write(function* () {
         yield* challenges.consume(challenge);
+        yield* stillTheirs(challenge);
         yield* store.setPassword(accountId, hash);
         yield* store.setEmailVerified(accountId);
         // The owner is back, and the password that was guessed at is gone.
@@ -105,13 +97,11 @@ export function createRecovery(options: RecoveryOptions) {
       outbox.wake();
     },
 
-    async completeVerification(
-      challenge: Awaited<ReturnType<Challenges['prove']>>,
-      asked: Asked = {},
-    ): Promise<Account> {
+    async completeVerification(challenge: Challenge, asked: Asked = {}): Promise<Account> {
       const accountId = challenge.account_id as string;
       await db.write(function* () {
         yield* challenges.consume(challenge);
+        yield* stillTheirs(challenge);
         yield* store.setEmailVerified(accountId);
         yield* audit.record({ type: 'account.verified', account: accountId, by: asked.by ?? SYSTEM });
       });

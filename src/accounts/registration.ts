@@ -3,35 +3,22 @@
  * answered, timed and limited like an unknown one; its owner gets a mail that says so.
  */
 import { randomUUID } from 'node:crypto';
-import type { Recorder } from '../audit/audit.ts';
-import { SYSTEM } from '../audit/events.ts';
-import type { Database } from '../db/database.ts';
+import { type Origin, SYSTEM } from '../audit/events.ts';
 import { UniqueViolation } from '../db/database.ts';
 import { AppError, type FieldError } from '../errors.ts';
-import type { Outbox } from '../jobs/outbox.ts';
 import type { Challenge } from './challenge-store.ts';
-import type { Challenges } from './challenges.ts';
 import { canonicalEmail, domainAllowed } from './email.ts';
-import type { PasswordPolicy } from './password-policy.ts';
-import type { Passwords } from './passwords.ts';
+import type { AccountParts } from './parts.ts';
 import { nameFaults } from './profile.ts';
 import type { Asked } from './sign-in.ts';
-import type { Account, AccountStore, Profile } from './store.ts';
+import type { Account, Profile } from './store.ts';
 
 export interface RegistrationRules {
   mode: 'open' | 'invite' | 'closed';
   domains: string[];
-  serviceName: string;
 }
 
-export interface RegistrationOptions {
-  db: Database;
-  audit: Recorder;
-  store: AccountStore;
-  challenges: Challenges;
-  outbox: Outbox;
-  passwords: Passwords;
-  policy: PasswordPolicy;
+export interface RegistrationOptions extends Omit<AccountParts, 'passwords' | 'endSessions' | 'issuer'> {
   rules: RegistrationRules;
 }
 
@@ -43,18 +30,18 @@ interface Pending {
 }
 
 export function createRegistration(options: RegistrationOptions) {
-  const { db, audit, store, challenges, outbox, passwords, policy, rules } = options;
+  const { db, audit, store, challenges, outbox, newPasswords, rules } = options;
 
   /** @throws AppError invalid_request with every fault of the form at once. */
-  function checked(input: { email: string; name: string; password: string }) {
+  async function checked(input: { email: string; name: string; password: string }, by: Origin) {
     const email = canonicalEmail(input.email);
     const fields: FieldError[] = [];
     if (!email) fields.push({ field: 'email', code: 'email_invalid' });
     else if (!domainAllowed(email.canonical, rules.domains)) fields.push({ field: 'email', code: 'email_domain' });
     const name = input.name.normalize('NFC').trim();
     fields.push(...nameFaults(name));
-    const about = { email: email?.canonical ?? input.email, name, service: rules.serviceName };
-    fields.push(...policy.check(input.password, about));
+    const chooser = { email: email?.canonical ?? input.email, name, by };
+    fields.push(...(await newPasswords.faults(input.password, chooser)));
     if (!email || fields.length > 0) throw new AppError('invalid_request', { fields });
     return { email, name };
   }
@@ -69,8 +56,8 @@ export function createRegistration(options: RegistrationOptions) {
     ): Promise<void> {
       const { by = SYSTEM, client } = input;
       if (rules.mode !== 'open') throw new AppError('registration_closed');
-      const { email, name } = checked(input);
-      const passwordHash = await passwords.hash(input.password);
+      const { email, name } = await checked(input, by);
+      const passwordHash = await newPasswords.hash(input.password);
       const pending: Pending = { email: email.address, name, passwordHash, locale: input.locale };
       await db.write(function* () {
         yield* send(email.canonical, input.flow, pending);
@@ -154,6 +141,7 @@ export function newAccount(input: NewAccount): Account {
     passwordHash: input.passwordHash,
     passwordChangedAt: input.passwordHash === null ? null : now,
     status: 'active',
+    deleteAfter: null,
     profile,
     phoneNumber: null,
     address: null,

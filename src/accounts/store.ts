@@ -21,7 +21,9 @@ export interface Account {
   emailVerifiedAt: number | null;
   passwordHash: string | null;
   passwordChangedAt: number | null;
-  status: 'active' | 'disabled';
+  /** `closed`: deleted by the person, who can come back until `deleteAfter`. */
+  status: 'active' | 'disabled' | 'closed';
+  deleteAfter: number | null;
   profile: Profile;
   phoneNumber: string | null;
   address: Record<string, string> | null;
@@ -37,6 +39,7 @@ interface Row extends Profile {
   password_hash: string | null;
   password_changed_at: number | null;
   status: Account['status'];
+  delete_after: number | null;
   phone_number: string | null;
   address: string | null;
   created_at: number;
@@ -70,9 +73,24 @@ export function createAccountStore(db: Database) {
       return rows.map(opened);
     },
 
+    /** Ids of closed accounts whose time is up. */
+    async due(limit: number): Promise<string[]> {
+      const rows = await db.all<{ id: string }>(
+        "SELECT id FROM accounts WHERE delete_after <= ? AND status = 'closed' ORDER BY delete_after LIMIT ?",
+        Date.now(),
+        limit,
+      );
+      return rows.map(({ id }) => id);
+    },
+
     // What follows are steps of a caller's unit of work.
     *findByEmail(canonical: string) {
       const row = yield* one<Row>('SELECT * FROM accounts WHERE email_canonical = ?', canonical);
+      return row && opened(row);
+    },
+
+    *lookUp(id: string) {
+      const row = yield* one<Row>('SELECT * FROM accounts WHERE id = ?', id);
       return row && opened(row);
     },
 
@@ -96,7 +114,8 @@ export function createAccountStore(db: Database) {
       );
     },
 
-    *setPassword(id: string, hash: string) {
+    /** Null: nobody signs in by password until a new one is set. */
+    *setPassword(id: string, hash: string | null) {
       return yield* run(
         'UPDATE accounts SET password_hash = ?, password_changed_at = ?, updated_at = ? WHERE id = ?',
         hash,
@@ -133,8 +152,51 @@ export function createAccountStore(db: Database) {
       );
     },
 
-    *remove(id: string) {
-      return yield* run('DELETE FROM accounts WHERE id = ?', id);
+    /** Compare-and-swap: 1 when it was still `from` that the account had. @throws UniqueViolation. */
+    *setEmail(id: string, from: string, to: { email: string; canonical: string; verifiedAt: number | null }) {
+      return yield* run(
+        `UPDATE accounts SET email = ?, email_canonical = ?, email_verified_at = ?, updated_at = ?
+         WHERE id = ? AND email_canonical = ?`,
+        to.email,
+        to.canonical,
+        to.verifiedAt,
+        Date.now(),
+        id,
+        from,
+      );
+    },
+
+    /** 1 when the account was in one of these states. */
+    *close(id: string, deleteAfter: number, from: Account['status'][]) {
+      return yield* run(
+        `UPDATE accounts SET status = 'closed', delete_after = ?, updated_at = ?
+         WHERE id = ? AND status IN (${from.map(() => '?').join(', ')})`,
+        deleteAfter,
+        Date.now(),
+        id,
+        ...from,
+      );
+    },
+
+    /** 1 when the account was closed and its time is not up. */
+    *reopen(id: string) {
+      const now = Date.now();
+      return yield* run(
+        `UPDATE accounts SET status = 'active', delete_after = NULL, updated_at = ?
+         WHERE id = ? AND status = 'closed' AND delete_after > ?`,
+        now,
+        id,
+        now,
+      );
+    },
+
+    /** 1 when its time is up, which nobody can change any more. What refers to the account goes with it. */
+    *removeClosed(id: string) {
+      return yield* run(
+        "DELETE FROM accounts WHERE id = ? AND status = 'closed' AND delete_after <= ?",
+        id,
+        Date.now(),
+      );
     },
   };
 }
@@ -150,6 +212,7 @@ function opened(row: Row): Account {
     passwordHash: row.password_hash,
     passwordChangedAt: row.password_changed_at,
     status: row.status,
+    deleteAfter: row.delete_after,
     profile: Object.fromEntries(PROFILE_FIELDS.map((field) => [field, row[field]])) as Profile,
     phoneNumber: row.phone_number,
     address: row.address === null ? null : JSON.parse(row.address),

@@ -98,6 +98,27 @@ export const SessionList = z.strictObject({ items: z.array(SessionAnswer), next 
 export const EventList = z.strictObject({ items: z.array(EventAnswer), next }).meta({ id: 'EventList' });
 export const AppList = z.strictObject({ items: z.array(AppAnswer), next }).meta({ id: 'AppList' });
 
+const part = z.record(z.string(), z.unknown());
+
+export const ExportAnswer = z
+  .object({
+    issuer: z.string(),
+    exported_at: instant,
+    account: part,
+    sessions: z.array(part),
+    apps: z.array(part),
+    consents: z.array(part),
+    events: z.array(part),
+    mails: z.array(part).meta({ description: 'What waits for the address or could not be brought to it.' }),
+    codes_and_links: z.array(part).meta({ description: 'When codes and links were mailed; never what they were.' }),
+  })
+  .catchall(z.unknown())
+  .meta({ id: 'Export' });
+
+export const DeletionAnswer = z
+  .strictObject({ delete_after: instant.meta({ description: 'Until then signing in again keeps the account.' }) })
+  .meta({ id: 'Deletion' });
+
 export const Problem = z
   .strictObject({
     type: z.string(),

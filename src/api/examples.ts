@@ -1,13 +1,15 @@
 /** Sample values of the API's description: of one person, so that they fit together. */
 import type { z } from 'zod';
 import { ERROR_STATUS, type ErrorCode } from '../errors.ts';
-import type { AccountAnswer, AppList, EventList, SessionList } from './answers.ts';
+import type { AccountAnswer, AppList, DeletionAnswer, EventList, ExportAnswer, SessionList } from './answers.ts';
 
 interface Examples {
   account: z.output<typeof AccountAnswer>;
   events: z.output<typeof EventList>;
   sessions: z.output<typeof SessionList>;
   apps: z.output<typeof AppList>;
+  everything: z.output<typeof ExportAnswer>;
+  deletion: z.output<typeof DeletionAnswer>;
 }
 
 export const EXAMPLES: Examples = {
@@ -26,6 +28,18 @@ export const EXAMPLES: Examples = {
     updated_at: '2026-11-02T09:41:10.000Z',
     password_changed_at: '2026-10-01T07:30:00.000Z',
   },
+  everything: {
+    issuer: 'https://login.example.com',
+    exported_at: '2026-11-02T09:41:10.000Z',
+    account: { id: 'usr_019a3f2c7e514d0a9b8c7d6e5f4a3b2c1d0e9f8a7b6c', email: 'ada@example.com', status: 'active' },
+    sessions: [{ id: 'sN3l0dXqk9Yv2b7Rk4w1a', ip: '192.0.2.7', last_seen_at: '2026-11-02T09:40:03.000Z' }],
+    apps: [{ client_id: 'shop', scopes: ['openid', 'profile'] }],
+    consents: [],
+    events: [{ type: 'sign_in.succeeded', at: '2026-11-02T08:12:44.000Z', ip: '192.0.2.7' }],
+    mails: [],
+    codes_and_links: [{ purpose: 'register', sent_to: 'ada@example.com', created_at: '2026-10-01T07:29:12.000Z' }],
+  },
+  deletion: { delete_after: '2026-11-16T09:41:10.000Z' },
   events: {
     items: [
       {
@@ -82,6 +96,11 @@ export const MEANINGS: Partial<Record<ErrorCode, string>> = {
   unauthenticated: 'Neither an access token nor a signed-in session came with the request.',
   invalid_token: 'The access token is unknown, expired or revoked: refresh it, else sign in again.',
   insufficient_scope: 'The access token lacks the scope that `WWW-Authenticate` names.',
+  fresh_proof_required:
+    'The sign-in is older than ten minutes, or its second factor is missing: send the person to sign in with the `max_age` that `WWW-Authenticate` names.',
+  invalid_code: 'It is not the code that was sent last; `errors` says how many tries are left.',
+  code_expired: 'No code is awaited, or it has expired or was used: ask for another one.',
+  conflict: 'Something changed meanwhile; `errors` says what.',
   csrf: 'A change by cookie came without the page’s token in `X-CSRF-Token`, or from another site.',
   not_found: 'It is gone, or was never this person’s.',
   body_too_large: 'The body is longer than 64 KiB.',

@@ -68,6 +68,21 @@ export const PasswordChange = z
   })
   .meta({ id: 'PasswordChange' });
 
+export const EmailChangeRequest = z
+  .strictObject({
+    email: characters(320).min(1).meta({ format: 'email', description: 'The new address.' }),
+  })
+  .meta({ id: 'EmailChange' });
+
+export const EmailCode = z
+  .strictObject({
+    code: characters(40)
+      .min(1)
+      .transform((value) => value.replace(/[\s-]/g, ''))
+      .meta({ description: 'The six digits that were mailed; spaces and hyphens do not matter.' }),
+  })
+  .meta({ id: 'EmailCode' });
+
 /** For a call that takes no query parameters. */
 export const NoQuery = z.strictObject({});
 

@@ -1,46 +1,12 @@
 /** The account API's calls in one table: what each takes, answers and refuses. Feeds the description, mounts nothing. */
 import { z } from 'zod';
-import type { ErrorCode } from '../errors.ts';
 import { AccountAnswer, AppList, EventList, SessionList } from './answers.ts';
-import type { AccountScope } from './caller.ts';
 import { EXAMPLES } from './examples.ts';
 import { ExceptQuery, PageQuery, PasswordChange, ProfileChange } from './fields.ts';
+import { errorsOf, type Operation } from './operation.ts';
+import { PERSONAL } from './personal-operations.ts';
 
-export interface Operation {
-  id: string;
-  method: 'get' | 'patch' | 'post' | 'delete';
-  path: string;
-  tag: 'Account' | 'Sessions' | 'Apps';
-  summary: string;
-  description: string;
-  scope: AccountScope;
-  params?: z.ZodObject;
-  query?: z.ZodObject;
-  body?: { schema: z.ZodType; example: object };
-  /** Without a schema: 204. */
-  answer: { description: string; schema?: z.ZodType; example?: object };
-  /** Beyond those that every call of its kind can answer. */
-  errors: ErrorCode[];
-}
-
-const EVERY_CALL: ErrorCode[] = [
-  'invalid_request',
-  'unauthenticated',
-  'invalid_token',
-  'insufficient_scope',
-  'misdirected_request',
-  'too_many_attempts',
-  'internal_error',
-  'storage_unavailable',
-  'busy',
-];
-const EVERY_BODY: ErrorCode[] = ['body_too_large', 'unsupported_media_type'];
-
-/** Every refusal that an operation can answer. */
-export function errorsOf(operation: Operation): ErrorCode[] {
-  const change: ErrorCode[] = operation.method === 'get' ? [] : ['csrf'];
-  return [...EVERY_CALL, ...change, ...(operation.body ? EVERY_BODY : []), ...operation.errors];
-}
+export { errorsOf, type Operation };
 
 export const OPERATIONS: Operation[] = [
   {
@@ -80,6 +46,7 @@ export const OPERATIONS: Operation[] = [
       example: { current_password: 'the one until now', new_password: 'four quiet herons waiting' },
     },
     answer: { description: 'The password is changed.' },
+    fresh: true,
     errors: ['weak_password'],
   },
   {
@@ -95,6 +62,7 @@ export const OPERATIONS: Operation[] = [
     answer: { description: 'A page of events.', schema: EventList, example: EXAMPLES.events },
     errors: [],
   },
+  ...PERSONAL,
   {
     id: 'listSessions',
     method: 'get',

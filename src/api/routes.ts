@@ -10,11 +10,13 @@ import { AppError } from '../errors.ts';
 import { readJson, readQuery } from '../http/body.ts';
 import type { ConnectedApp, SessionEntry, Sessions } from '../sessions/sessions.ts';
 import { accountAnswer, eventAnswer } from './answers.ts';
-import type { Caller, WhoAsks } from './caller.ts';
+import type { WhoAsks } from './caller.ts';
+import { entriesFor, keptBy } from './current.ts';
 import { ExceptQuery, NoQuery, PageQuery, PasswordChange, ProfileChange } from './fields.ts';
 import { compareKeys, noCursor, type Order, pageOf } from './paging.ts';
+import { mountPersonalApi, type PersonalDeps } from './personal-routes.ts';
 
-export interface AccountApiDeps {
+export interface AccountApiDeps extends PersonalDeps {
   caller: WhoAsks;
   accounts: Pick<Accounts, 'existing' | 'changeProfile' | 'changePassword'>;
   sessions: Pick<Sessions, 'list' | 'revoke' | 'revokeAll' | 'apps' | 'removeApp'>;
@@ -23,7 +25,10 @@ export interface AccountApiDeps {
   originOf(ctx: Context): Origin;
 }
 
-export function mountAccountApi(router: Router, { caller, accounts, sessions, audit, originOf }: AccountApiDeps): void {
+export function mountAccountApi(router: Router, deps: AccountApiDeps): void {
+  const { caller, accounts, sessions, audit, originOf } = deps;
+  mountPersonalApi(router, deps);
+
   router.get('/api/v1/account', async (ctx) => {
     const { accountId } = await caller(ctx, 'account:read');
     readQuery(ctx, NoQuery);
@@ -39,10 +44,10 @@ export function mountAccountApi(router: Router, { caller, accounts, sessions, au
   });
 
   router.post('/api/v1/account/password', async (ctx) => {
-    const who = await caller(ctx, 'account:write');
+    const who = await caller(ctx, 'account:write', { fresh: true });
     readQuery(ctx, NoQuery);
     const { current_password: current, new_password: next } = await readJson(ctx, PasswordChange);
-    const change = { current, next, origin: originOf(ctx), keep: await keptBy(who) };
+    const change = { current, next, origin: originOf(ctx), keep: await keptBy(sessions, who) };
     await accounts.changePassword(who.accountId, change).catch(notUnauthorized);
     ctx.status = 204;
   });
@@ -58,13 +63,13 @@ export function mountAccountApi(router: Router, { caller, accounts, sessions, au
   router.get('/api/v1/account/sessions', async (ctx) => {
     const who = await caller(ctx, 'account:read');
     const query = readQuery(ctx, PageQuery);
-    ctx.body = pageOf(await entriesFor(who), query, BY_LAST_USE);
+    ctx.body = pageOf(await entriesFor(sessions, who), query, BY_LAST_USE);
   });
 
   router.delete('/api/v1/account/sessions', async (ctx) => {
     const who = await caller(ctx, 'account:write');
     readQuery(ctx, ExceptQuery);
-    await sessions.revokeAll(who.accountId, await keptBy(who), originOf(ctx));
+    await sessions.revokeAll(who.accountId, await keptBy(sessions, who), originOf(ctx));
     ctx.status = 204;
   });
 
@@ -87,19 +92,6 @@ export function mountAccountApi(router: Router, { caller, accounts, sessions, au
     await sessions.removeApp(accountId, ctx.params['client_id'] as string, originOf(ctx));
     ctx.status = 204;
   });
-
-  /** The current entry stays: the browser session with its apps, or the app that asks. */
-  async function keptBy(who: Caller): Promise<{ session?: string | undefined; grant?: string | undefined }> {
-    const current = (await entriesFor(who)).find((entry) => entry.current);
-    return current?.kind === 'app' ? { grant: current.id } : { session: who.sessionUid };
-  }
-
-  /** An application with refresh tokens is itself the current entry; otherwise the browser session is. */
-  async function entriesFor({ accountId, sessionUid, grantId }: Caller): Promise<SessionEntry[]> {
-    const entries = await sessions.list(accountId, sessionUid);
-    const own = grantId !== undefined && entries.some(({ kind, id }) => kind === 'app' && id === grantId);
-    return own ? entries.map((entry) => ({ ...entry, current: entry.id === grantId })) : entries;
-  }
 }
 
 /** Events are paged by their ids. */

@@ -74,6 +74,14 @@ export function createAudit({ db, store, macs, onRecorded }: AuditOptions) {
 
     pseudonym: macs.pseudonym,
 
+    /** Steps: takes address, device, request and details from at most `limit` rows about an account, those behind the
+     * row `after`. What happened and when stays, and the chain still verifies. Yields the last row; undefined: no more. */
+    *erase(account: string, after: string, limit: number): Steps<string | undefined> {
+      const rows = yield* store.personal(account, after, limit);
+      for (const row of rows) yield* store.erase(row.id, macs.erased(row));
+      return rows.length < limit ? undefined : rows.at(-1)?.id;
+    },
+
     /** Newest first; `next` is the cursor of the next page. */
     list,
 
@@ -94,7 +102,7 @@ export type Audit = ReturnType<typeof createAudit>;
 export type Recorder = Pick<Audit, 'record' | 'note' | 'pseudonym'>;
 
 function entryOf(row: Row): AuditEntry {
-  const { mac: _mac, chain: _chain, at, details, seq, ...facts } = row;
+  const { mac: _mac, chain: _chain, erased: _erased, at, details, seq, ...facts } = row;
   return {
     ...(facts as Omit<AuditEntry, 'at' | 'details' | 'seq'>),
     seq,

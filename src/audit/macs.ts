@@ -31,12 +31,10 @@ export function createMacs(keyring: Pick<Keyring, 'mac'>) {
   const mac = (kind: string, ...members: unknown[]) => keyring.mac('audit', JSON.stringify([kind, ...members]));
 
   return {
-    row: (row: Facts): string =>
-      mac(
-        'row',
-        ...[row.id, row.at, row.type, row.outcome, row.account_id, row.client_id, row.session_id],
-        ...[row.via, row.ip, row.user_agent, row.request_id, row.details],
-      ),
+    row: (row: Facts): string => mac('row', ...keptOf(row), ...[row.ip, row.user_agent, row.request_id, row.details]),
+
+    /** Of a row whose personal members are gone: over what is left, and the hash that the chain was made with. */
+    erased: (row: Facts & { mac: string }): string => mac('erased', ...keptOf(row), row.mac),
 
     link: (previous: string, seq: number, rowMac: string): string => mac('link', previous, seq, rowMac),
 
@@ -45,6 +43,11 @@ export function createMacs(keyring: Pick<Keyring, 'mac'>) {
     /** Something that is the same for the same address and tells nobody which it is. */
     pseudonym: (address: string): string => mac('address', address).slice(0, 16),
   };
+}
+
+function keptOf(row: Facts): unknown[] {
+  const { id, at, type, outcome, account_id, client_id, session_id, via } = row;
+  return [id, at, type, outcome, account_id, client_id, session_id, via];
 }
 
 export type Macs = ReturnType<typeof createMacs>;

@@ -7,7 +7,12 @@ export interface Row extends Facts {
   mac: string;
   seq: number | null;
   chain: string | null;
+  /** The hash of what an erasure left; null for a whole row. */
+  erased: string | null;
 }
+
+/** What stands in place of the details of an erased row. */
+export const ERASED_DETAILS = '{"erased":true}';
 
 export interface StoredMark extends Mark {
   mac: string;
@@ -126,6 +131,26 @@ export function createAuditStore(db: Database) {
     // What follows are steps of a caller's unit of work.
     *insert(row: Facts & { mac: string }) {
       yield* run(INSERT, ...valuesOf(row));
+    },
+
+    /** Rows about an account that still hold something of the person, in the order of their ids. */
+    *personal(account: string, after: string, limit: number) {
+      return yield* all<Row>(
+        'SELECT * FROM audit_events WHERE account_id = ? AND id > ? AND erased IS NULL ORDER BY id LIMIT ?',
+        account,
+        after,
+        limit,
+      );
+    },
+
+    *erase(id: string, erased: string) {
+      yield* run(
+        `UPDATE audit_events SET ip = NULL, user_agent = NULL, request_id = NULL, details = ?, erased = ?
+         WHERE id = ? AND erased IS NULL`,
+        ERASED_DETAILS,
+        erased,
+        id,
+      );
     },
 
     *headNow() {

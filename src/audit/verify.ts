@@ -1,7 +1,7 @@
 /** Checks the whole record: names the first place where it is not what was written. */
 import { type Macs, type Mark, type MarkKind, sameMac } from './macs.ts';
 import type { Signing } from './signing.ts';
-import type { AuditStore, LastingMark, StoredMark } from './store.ts';
+import { type AuditStore, ERASED_DETAILS, type LastingMark, type Row, type StoredMark } from './store.ts';
 
 const PAGE = 1000;
 /** An entry that waits longer for its seal than this was kept from it. */
@@ -43,6 +43,14 @@ export function createVerify({ store, macs, signing }: { store: AuditStore; macs
     return said?.kind === kind && said.seq === mark.seq && said.chain === mark.chain && said.at === mark.at;
   }
 
+  /** As it was written, or as a lawful erasure left it. */
+  function whole(row: Row): boolean {
+    if (row.erased === null) return sameMac(row.mac, macs.row(row));
+    const { ip, user_agent, request_id, details } = row;
+    const blank = ip === null && user_agent === null && request_id === null && details === ERASED_DETAILS;
+    return blank && sameMac(row.erased, macs.erased(row));
+  }
+
   async function chain(shipped: Mark[], from: StoredMark): Promise<Verdict> {
     const head = (await store.head()) ?? { seq: 0, chain: '', mac: '', highest: null };
     const verdict: Verdict = { ok: false, checked: 0, waiting: 0, from: from.seq + 1, to: head.seq, fault: null };
@@ -62,7 +70,7 @@ export function createVerify({ store, macs, signing }: { store: AuditStore; macs
       const rows = await store.chained(last.seq, head.seq, PAGE);
       for (const row of rows) {
         if (row.seq !== last.seq + 1) return fail(last.seq + 1, 'missing');
-        if (!sameMac(row.mac, macs.row(row))) return fail(row.seq, 'changed', row.id);
+        if (!whole(row)) return fail(row.seq, 'changed', row.id);
         if (!sameMac(row.chain, macs.link(last.chain, row.seq, row.mac))) return fail(row.seq, 'moved', row.id);
         if (marks.get(row.seq)?.some((known) => known !== row.chain)) return fail(row.seq, 'moved', row.id);
         verdict.checked += 1;
@@ -78,7 +86,7 @@ export function createVerify({ store, macs, signing }: { store: AuditStore; macs
 
   async function unsealed(verdict: Verdict, fail: (seq: null, reason: FaultReason, id: string) => Verdict) {
     const rows = await store.unsealed(PAGE);
-    const changed = rows.find((row) => !sameMac(row.mac, macs.row(row)));
+    const changed = rows.find((row) => !whole(row));
     if (changed) return fail(null, 'changed', changed.id);
     const late = rows.find((row) => row.at < Date.now() - SEALED_WITHIN_MS);
     if (late) return fail(null, 'unsealed', late.id);

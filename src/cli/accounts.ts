@@ -19,6 +19,7 @@ export function accountObject(account: Account) {
     email_verified: account.emailVerifiedAt !== null,
     ...Object.fromEntries(PROFILE_FIELDS.map((field) => [field, account.profile[field]])),
     status: account.status,
+    delete_after: account.deleteAfter === null ? null : iso(account.deleteAfter),
     created_at: iso(account.createdAt),
     updated_at: iso(account.updatedAt),
     password_changed_at: account.passwordChangedAt === null ? null : iso(account.passwordChangedAt),
@@ -31,6 +32,9 @@ export function accountFacts(account: Account): string {
     ['email', `${account.email} (${account.emailVerifiedAt === null ? 'not verified' : 'verified'})`],
     ...PROFILE_FIELDS.map((field): [string, unknown] => [field, account.profile[field]]),
     ['status', account.status],
+    ...(account.deleteAfter === null
+      ? []
+      : [['gone after', `${minute(account.deleteAfter)} UTC`] as [string, unknown]]),
     ['created', `${minute(account.createdAt)} UTC`],
     ['updated', `${minute(account.updatedAt)} UTC`],
     ['password', account.passwordChangedAt === null ? 'none' : `set ${minute(account.passwordChangedAt)} UTC`],

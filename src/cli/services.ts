@@ -1,5 +1,6 @@
 /** What the command line is given: the features, opened on a command's first need and closed after it. */
 import type { Accounts } from '../accounts/accounts.ts';
+import type { Deletion } from '../accounts/deletion.ts';
 import type { Invitations } from '../accounts/invitations.ts';
 import type { AuditEntry } from '../audit/events.ts';
 import type { AuditLog } from '../audit/log.ts';
@@ -16,6 +17,7 @@ import type { Sessions } from '../sessions/sessions.ts';
 
 export interface Services {
   accounts: Accounts;
+  deletion: Pick<Deletion, 'remove' | 'restore'>;
   invitations: Invitations;
   sessions: Sessions;
   clients: Clients;

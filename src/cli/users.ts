@@ -106,8 +106,21 @@ export function addUserCommands(program: Command, running: Running): void {
   }
 
   users
+    .command('restore')
+    .description('keep an account that its person has deleted, as long as it is not gone')
+    .argument('<id-or-email>', WHO)
+    .option('--json', 'print JSON')
+    .addHelpText('after', example('latchkey users restore ada@example.com'))
+    .action((who: string, flags: Flags) =>
+      running.run(flags, async (services) => {
+        const { id } = await accountOf(services, who);
+        return shown(await services.deletion.restore(id, OPERATOR), 'The account stays; its person can sign in again.');
+      }),
+    );
+
+  users
     .command('delete')
-    .description('delete an account and everything it holds')
+    .description('delete an account and everything it holds, at once')
     .argument('<id-or-email>', WHO)
     .option('--yes', "don't ask")
     .option('--json', 'print JSON')
@@ -117,7 +130,7 @@ export function addUserCommands(program: Command, running: Running): void {
       return running.run(flags, async (services) => {
         const account = await accountOf(services, who);
         await running.confirm(flags.yes, `Delete ${account.email} and everything the account holds?`);
-        await services.accounts.remove(account.id, OPERATOR);
+        await services.deletion.remove(account.id, OPERATOR);
         return { object: { id: account.id, deleted: true }, text: `The account ${account.email} is deleted.` };
       });
     });

@@ -37,6 +37,10 @@ export interface Settings {
   registrationDomains: string[];
   passwordPolicy: 'default' | 'nist';
   passwordMinLength: number;
+  /** Undefined while the check is switched off. */
+  passwordBreachUrl: string | undefined;
+  /** Seconds. */
+  deletionGrace: number;
   argon2: { memoryKiB: number; passes: number; parallelism: number; concurrency: number; queue: number };
   /** Seconds. */
   ttl: {
@@ -108,6 +112,8 @@ export function assemble(values: z.output<typeof Variables>, cwd: string, nodeEn
     registrationDomains: values.LATCHKEY_REGISTRATION_DOMAINS,
     passwordPolicy: values.LATCHKEY_PASSWORD_POLICY,
     passwordMinLength: values.LATCHKEY_PASSWORD_MIN_LENGTH ?? (values.LATCHKEY_PASSWORD_POLICY === 'nist' ? 15 : 12),
+    passwordBreachUrl: values.LATCHKEY_PASSWORD_BREACH_CHECK ? values.LATCHKEY_PASSWORD_BREACH_URL : undefined,
+    deletionGrace: values.LATCHKEY_DELETION_GRACE,
     argon2: {
       memoryKiB: values.LATCHKEY_ARGON2_MEMORY_KIB,
       passes: values.LATCHKEY_ARGON2_PASSES,

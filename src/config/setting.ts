@@ -46,3 +46,4 @@ export const lifetime = (preset: string, min: string, max: string, description: 
   setting(duration(min, max), preset, { description, expected: span(min, max), example: preset });
 export const count = (preset: string, min: number, max: number, description: string): Setting<number> =>
   setting(whole(min, max), preset, { description, expected: `a number from ${min} to ${max}`, example: preset });
+export const anyOf = (values: readonly string[]): string => `one of ${values.join(', ')}`;

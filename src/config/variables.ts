@@ -5,13 +5,13 @@
 import { z } from 'zod';
 import { FACTOR_VARIABLES } from './factor-variables.ts';
 import { LIMITS } from './limit-variables.ts';
+import { PEOPLE } from './people-variables.ts';
 import { redis } from './redis-address.ts';
 import { secretKeys, token } from './secrets.ts';
-import { count, lifetime, optional, type Setting, setting } from './setting.ts';
+import { anyOf, count, lifetime, optional, type Setting, setting } from './setting.ts';
 import {
   address,
   choice,
-  domain,
   flag,
   list,
   mailbox,
@@ -26,11 +26,8 @@ import {
 } from './values.ts';
 
 const choices = {
-  registration: ['open', 'invite', 'closed'],
-  passwords: ['default', 'nist'],
   log: ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'],
 } as const;
-const anyOf = (values: readonly string[]) => `one of ${values.join(', ')}`;
 
 /** The settings by the heading under which people read them. */
 export const GROUPS = {
@@ -118,39 +115,7 @@ export const GROUPS = {
     LATCHKEY_MAIL_CODES_PER_QUARTER_HOUR: count('3', 1, 100, 'Codes of one purpose to one address in 15 minutes.'),
     LATCHKEY_MAIL_CODES_PER_DAY: count('8', 1, 1000, 'Codes of one purpose to one address in 24 hours.'),
   },
-  'Who may register, and passwords': {
-    LATCHKEY_REGISTRATION: setting(choice(choices.registration), 'open', {
-      description: 'Who may register: everybody, people who were invited, or nobody.',
-      expected: anyOf(choices.registration),
-      example: 'invite',
-    }),
-    LATCHKEY_REGISTRATION_DOMAINS: setting(list(domain), '', {
-      description: 'Mail domains that may register; all when empty.',
-      expected: 'domains separated by commas',
-      example: 'example.com, example.org',
-    }),
-    LATCHKEY_PASSWORD_POLICY: setting(choice(choices.passwords), 'default', {
-      description: 'Length of passwords: default asks for 12 characters, nist (SP 800-63B-4) for 15.',
-      expected: anyOf(choices.passwords),
-      example: 'nist',
-    }),
-    LATCHKEY_PASSWORD_MIN_LENGTH: optional(whole(12, 64), {
-      description: 'A longer minimum than that of the policy.',
-      expected: 'a number from 12 (15 under nist) to 64',
-      example: '16',
-      otherwise: '12, or 15 under nist',
-    }),
-    LATCHKEY_ARGON2_MEMORY_KIB: count('19456', 1024, 4_194_304, 'Memory of one Argon2id hash, in KiB.'),
-    LATCHKEY_ARGON2_PASSES: count('2', 1, 100, 'Passes of one Argon2id hash.'),
-    LATCHKEY_ARGON2_PARALLELISM: count('1', 1, 16, 'Lanes of one Argon2id hash.'),
-    LATCHKEY_ARGON2_CONCURRENCY: optional(whole(1, 256), {
-      description: 'Hashes that run at the same time.',
-      expected: 'a number from 1 to 256',
-      example: '2',
-      otherwise: 'one for each core',
-    }),
-    LATCHKEY_ARGON2_QUEUE: count('64', 0, 10_000, 'Hashes that wait; more are answered with 503 and Retry-After.'),
-  },
+  'Who may register, and passwords': PEOPLE,
   Limits: LIMITS,
   'How long things live': {
     LATCHKEY_ACCESS_TOKEN_TTL: lifetime(

@@ -134,6 +134,23 @@ export function createOutboxStore({ db, keyring }: { db: Database; keyring: Keyr
       return row?.due ?? undefined;
     },
 
+    /** Mail that waits for an address or could not be brought to it, for its owner: what kind, never what it says. */
+    async mailsTo(address: string): Promise<Array<LetterRow & { template: string }>> {
+      const found: Array<LetterRow & { template: string }> = [];
+      for (let after = ''; ; ) {
+        const rows = await db.all<LetterRow & Row>(
+          "SELECT * FROM outbox WHERE kind = 'mail' AND id > ? ORDER BY id LIMIT 200",
+          after,
+        );
+        for (const { payload, ...row } of rows) {
+          const mail = keyring.openJson<{ to?: string; template: string }>('outbox', payload, context(row.id));
+          if (mail.to === address) found.push({ ...row, template: mail.template });
+        }
+        if (rows.length < 200) return found;
+        after = rows.at(-1)?.id as string;
+      }
+    },
+
     /** Oldest first, after the job `cursor`. */
     list: (state: LetterState | undefined, limit: number, cursor = '') =>
       db.all<LetterRow>(

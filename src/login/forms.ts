@@ -25,3 +25,4 @@ export const InvitationForm = z.strictObject({
   username: email.optional(),
   email: email.optional(),
 });
+export const NewPasswordForm = z.strictObject({ csrf, password, username: email.optional() });

@@ -24,7 +24,8 @@ export interface LoginOptions {
   steps: StepStore;
   audit: Pick<Recorder, 'note'>;
   devices: Pick<KnownDevices, 'remember'>;
-  living(id: string): Promise<Account | undefined>;
+  /** An account that may be signed in to, or brought back by that. */
+  enterable(id: string): Promise<Account | undefined>;
   kindsOf(accountId: string): Promise<FactorKind[]>;
   /** Whether this browser may skip the account's second step. */
   remembered(ctx: Context, account: Account): Promise<boolean>;
@@ -58,10 +59,12 @@ export function createLogin(options: LoginOptions) {
   /** Ends the sign-in, or keeps what was proved and goes to the page of the next step. */
   async function proceed(ctx: Context, flow: Flow, account: Account, step: Step): Promise<void> {
     const next = await decide(ctx, flow, account, step);
-    if (next.step === 'done') return finish(ctx, flow, account, step);
+    // Deleted by the person, who may want it back: asked when all else is proved.
+    const leaving = next.step === 'done' && account.status === 'closed';
+    if (next.step === 'done' && !leaving) return finish(ctx, flow, account, step);
     if (next.step === 'unmet') return unmet(ctx, flow);
     await steps.put(flow.uid, step, Date.now() + STEP_MS);
-    seeOther(ctx, pathOf(flow, next));
+    seeOther(ctx, leaving ? `/login/${flow.uid}/closed` : pathOf(flow, next));
   }
 
   async function finish(ctx: Context, flow: Flow, account: Account, { amr, authTime }: Step): Promise<void> {
@@ -82,7 +85,7 @@ export function createLogin(options: LoginOptions) {
   /** @throws AppError interaction_expired where nothing was proved yet, or too long ago. */
   async function pending(ctx: Context, flow: Flow): Promise<Pending> {
     const step = await steps.find(flow.uid);
-    const account = step && (await options.living(step.accountId));
+    const account = step && (await options.enterable(step.accountId));
     if (!step || !account) {
       throw new AppError('interaction_expired', {
         message: 'The first step of this sign-in has expired. Sign in again.',
@@ -112,7 +115,7 @@ export function createLogin(options: LoginOptions) {
     async continued(ctx: Context, flow: Flow): Promise<boolean> {
       const { session } = flow;
       if (!flow.onlyTooWeak || !session) return false;
-      const account = await options.living(session.accountId);
+      const account = await options.enterable(session.accountId);
       if (!account) return false;
       const step = { accountId: account.id, amr: session.amr, authTime: session.authTime };
       const next = await decide(ctx, flow, account, step);
@@ -125,6 +128,12 @@ export function createLogin(options: LoginOptions) {
     async resume(ctx: Context, flow: Flow): Promise<void> {
       const { account, step } = await pending(ctx, flow);
       await proceed(ctx, flow, account, step);
+    },
+
+    /** Whose deletion waits for a word, where everything that a sign-in asks for was proved in this flow. */
+    async closed(ctx: Context, flow: Flow): Promise<Account | undefined> {
+      const { account, next } = await pending(ctx, flow);
+      return next.step === 'done' && account.status === 'closed' ? account : undefined;
     },
 
     /** Counts a try at a second factor before it is compared. Resolves with the tries that are left.

@@ -27,6 +27,8 @@ export type EndReason =
   | 'app_removed'
   | 'password_changed'
   | 'password_reset'
+  | 'email_changed'
+  | 'email_restored'
   | 'account_disabled'
   | 'account_deleted'
   | 'client_revoked'

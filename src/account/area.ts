@@ -1,0 +1,122 @@
+/** What the sections of the account area share: who is there, the language, the anti-forgery token, the form again on a
+ * fault. Knows no section. */
+import type { Context } from 'koa';
+import { z } from 'zod';
+import { displayEmail } from '../accounts/email.ts';
+import type { Origin } from '../audit/events.ts';
+import { AppError, type FieldError } from '../errors.ts';
+import { readForm } from '../http/body.ts';
+import type { Csrf } from '../http/csrf.ts';
+import type { I18n } from '../http/i18n.ts';
+import type { Renderer } from '../http/render.ts';
+import type { Entrance, SignedIn } from './entrance.ts';
+
+export interface AreaDeps {
+  entrance: Entrance;
+  csrf: Csrf;
+  i18n: I18n;
+  renderer: Renderer;
+  originOf(ctx: Context): Origin;
+}
+
+/** One page of the area: the template views/account/NAME and the data it takes beyond the common ones. */
+export interface Section {
+  name: string;
+  /** The entry of the navigation; the section's own name unless said. */
+  nav?: string;
+  /** Page and forms ask for a sign-in of the last ten minutes, which comes back to this path. */
+  freshAt?: string;
+  data(who: SignedIn, ctx: Context): Promise<object>;
+}
+
+export const csrfField = z.string().max(500);
+export const textField = z.string().max(1000);
+export const passwordField = z.string().max(4096);
+/** A form of one button. */
+export const Button = z.strictObject({ csrf: csrfField });
+
+/** What was done, for the page that a form leads to. */
+const NOTICES = new Set([
+  ...['profile-saved', 'password-changed', 'others-ended', 'session-ended', 'app-removed'],
+  ...['email-changed', 'resent'],
+]);
+
+export function createArea({ entrance, csrf, i18n, renderer, originOf }: AreaDeps) {
+  const binding = (who: SignedIn) => `session:${who.session.uid}`;
+
+  async function show(ctx: Context, who: SignedIn, section: Section, more: object = {}): Promise<void> {
+    ctx.state['isolate'] = true;
+    ctx.state['locale'] = i18n.negotiate({
+      uiLocales: who.account.profile.locale ?? '',
+      acceptLanguage: ctx.get('accept-language'),
+    });
+    ctx.set('Cache-Control', 'no-store');
+    const notice = String(ctx.query['notice'] ?? '');
+    renderer.page(ctx, `account/${section.name}`, {
+      account: personOf(who),
+      csrf: csrf.token(binding(who)),
+      signOutAction: '/account/sign-out',
+      nav: section.nav ?? section.name,
+      errors: [],
+      notice: NOTICES.has(notice) ? notice : null,
+      ...(await section.data(who, ctx)),
+      ...more,
+    });
+  }
+
+  const enter = (ctx: Context, { freshAt }: Pick<Section, 'freshAt'>) =>
+    freshAt === undefined ? entrance.require(ctx) : entrance.requireFresh(ctx, freshAt);
+
+  return {
+    entrance,
+    renderer,
+    originOf,
+
+    page: (section: Section) => async (ctx: Context) => {
+      const who = await enter(ctx, section);
+      if (who) await show(ctx, who, section);
+    },
+
+    /** A POST of a signed-in person: form, anti-forgery token, work, which gives the address to go on to. Mendable
+     * faults come back with the page, and with what was typed where `again` says so. */
+    action<Schema extends z.ZodType<{ csrf: string }>>(
+      section: Section,
+      schema: Schema,
+      work: (ctx: Context, who: SignedIn, form: z.infer<Schema>) => Promise<string | undefined>,
+      again: (form: z.infer<Schema>) => object = () => ({}),
+    ) {
+      return async (ctx: Context) => {
+        const who = await enter(ctx, section);
+        if (!who) return;
+        const form = await readForm(ctx, schema);
+        csrf.check(ctx, binding(who), form.csrf);
+        try {
+          const path = await work(ctx, who, form);
+          // A download has answered already.
+          if (path === undefined) return;
+          ctx.redirect(path);
+          ctx.status = 303;
+        } catch (error) {
+          const fields: FieldError[] = error instanceof AppError ? error.fields : [];
+          if (fields.length === 0) throw error;
+          ctx.status = (error as AppError).code === 'too_many_attempts' ? 429 : 400;
+          await show(ctx, who, section, { errors: fields, ...again(form) });
+        }
+      };
+    },
+  };
+}
+
+export type Area = ReturnType<typeof createArea>;
+
+/** The person as the frame around every page shows them. */
+function personOf({ account }: SignedIn) {
+  return {
+    id: account.id,
+    email: displayEmail(account.email),
+    emailVerified: account.emailVerifiedAt !== null,
+    name: account.profile.name,
+    picture: null,
+    createdAt: new Date(account.createdAt).toISOString(),
+  };
+}

@@ -1,0 +1,80 @@
+/** What each feature holds of a person, for the export. A feature that comes to hold something adds itself here. */
+import { type Exporter, iso } from './accounts/export.ts';
+import type { AuditLog } from './audit/log.ts';
+import type { OutboxStore } from './jobs/store.ts';
+import type { Consents } from './oidc/consents.ts';
+import type { GrantStore } from './sessions/grant-store.ts';
+import type { SessionStore } from './sessions/session-store.ts';
+
+export interface ExportersOptions {
+  sessions: Pick<SessionStore, 'ofAccount'>;
+  grants: Pick<GrantStore, 'ofAccount'>;
+  consents: Pick<Consents, 'ofAccount'>;
+  audit: Pick<AuditLog, 'entries'>;
+  outbox: Pick<OutboxStore, 'mailsTo'>;
+}
+
+export function createExporters({ sessions, grants, consents, audit, outbox }: ExportersOptions): Exporter[] {
+  return [
+    {
+      name: 'sessions',
+      of: async ({ id }) =>
+        (await sessions.ofAccount(id)).map(({ row, payload }) => ({
+          id: row.uid,
+          signed_in_at: payload.loginTs === undefined ? null : iso(payload.loginTs * 1000),
+          methods: payload.amr ?? [],
+          ip: row.ip,
+          user_agent: row.user_agent,
+          created_at: iso(row.created_at),
+          last_seen_at: iso(row.last_seen_at),
+          expires_at: iso(row.expires_at),
+        })),
+    },
+    {
+      name: 'apps',
+      of: async ({ id }) =>
+        (await grants.ofAccount(id)).map(({ row, payload }) => ({
+          id: row.id,
+          client_id: row.client_id,
+          session_id: row.session_uid,
+          scopes: payload.openid?.scope?.split(' ') ?? [],
+          claims: payload.openid?.claims ?? [],
+          resources: payload.resources ?? {},
+          ip: row.ip,
+          user_agent: row.user_agent,
+          created_at: iso(row.created_at),
+          last_seen_at: iso(row.last_seen_at),
+          refresh_until: row.offline_until === 0 ? null : iso(row.offline_until),
+          expires_at: iso(row.expires_at),
+        })),
+    },
+    {
+      name: 'consents',
+      of: async ({ id }) =>
+        (await consents.ofAccount(id)).map(({ clientId, allowed, since }) => ({
+          client_id: clientId,
+          ...allowed,
+          since: iso(since),
+        })),
+    },
+    {
+      name: 'events',
+      async of({ id }) {
+        const events: unknown[] = [];
+        for await (const page of audit.entries({ account: id })) events.push(...page);
+        return events;
+      },
+    },
+    {
+      name: 'mails',
+      of: async ({ emailCanonical }) =>
+        (await outbox.mailsTo(emailCanonical)).map(({ template, state, attempts, created_at, expires_at }) => ({
+          about: template,
+          state,
+          attempts,
+          created_at: iso(created_at),
+          expires_at: iso(expires_at),
+        })),
+    },
+  ];
+}

@@ -1,0 +1,92 @@
+/** The parts around an account, put together: what services.ts builds for the pages, the API and the command line. */
+import { createAccounts } from './accounts/accounts.ts';
+import { createBreaches } from './accounts/breaches.ts';
+import { createChallengeStore } from './accounts/challenge-store.ts';
+import { createChallenges } from './accounts/challenges.ts';
+import { createDeletion, type DeletionOptions } from './accounts/deletion.ts';
+import { createEmailChange } from './accounts/email-change.ts';
+import { createEmailRestore } from './accounts/email-restore.ts';
+import { createExport, type Exporter, exportAccount, exportChallenges } from './accounts/export.ts';
+import { createInvitations } from './accounts/invitations.ts';
+import { createLinks } from './accounts/links.ts';
+import { createNewPasswords } from './accounts/new-passwords.ts';
+import type { AccountParts } from './accounts/parts.ts';
+import { createPasswordPolicy } from './accounts/password-policy.ts';
+import { createPasswords } from './accounts/passwords.ts';
+import { createRecovery } from './accounts/recovery.ts';
+import { createRegistration } from './accounts/registration.ts';
+import { slowedEvents } from './accounts/slowed.ts';
+import { createAccountStore } from './accounts/store.ts';
+import type { Settings } from './config/settings.ts';
+import type { Outbound } from './http/outbound.ts';
+import type { Keyring } from './keyring/keyring.ts';
+import { type AccountAttemptsOptions, createAccountAttempts } from './limits/account-attempts.ts';
+
+export interface PeopleOptions extends Pick<AccountParts, 'db' | 'outbox' | 'issuer' | 'endSessions'> {
+  audit: DeletionOptions['audit'];
+  settings: Settings;
+  keyring: Keyring;
+  serviceName: string;
+  /** What other features hold of a person. */
+  exporters: Exporter[];
+  /** Reaches the service of breached passwords. */
+  ranges: Outbound;
+  /** Hears of an attempt that was refused. */
+  onLimited: AccountAttemptsOptions['onRefused'];
+}
+
+export function createPeople({
+  settings,
+  keyring,
+  serviceName,
+  ranges,
+  exporters,
+  onLimited,
+  ...given
+}: PeopleOptions) {
+  const { db, audit } = given;
+  const passwords = createPasswords({ ...settings.argon2, pepper: keyring.key('pepper') });
+  const policy = createPasswordPolicy({ minLength: settings.passwordMinLength });
+  const url = settings.passwordBreachUrl;
+  const breaches = url === undefined ? undefined : createBreaches({ url, fetch: ranges });
+  const newPasswords = createNewPasswords({ policy, passwords, breaches, audit, serviceName });
+  const store = createAccountStore(db);
+  const challengeStore = createChallengeStore(db);
+  const challenges = createChallenges({ store: challengeStore, keyring, audit, rules: settings.mailCodes });
+  const links = createLinks({ store: challengeStore, keyring });
+  const attempts = createAccountAttempts({
+    db,
+    keyring,
+    rules: settings.limits.failures,
+    onSlowed: slowedEvents({ audit, accountOf: store.findByEmail }),
+    onRefused: onLimited,
+  });
+  const parts: AccountParts = { ...given, store, challenges, links, passwords, newPasswords, attempts };
+
+  return {
+    policy,
+    passwords,
+    attempts,
+    challenges,
+    accounts: createAccounts(parts),
+    registration: createRegistration({
+      ...parts,
+      rules: { mode: settings.registration, domains: settings.registrationDomains },
+    }),
+    recovery: createRecovery(parts),
+    invitations: createInvitations(parts),
+    emailChange: createEmailChange({
+      ...parts,
+      perDay: settings.mailCodes.perDay,
+      askedSince: (id, since) => challengeStore.askedSince(id, 'change_email', since),
+      domains: settings.registrationDomains,
+    }),
+    emailRestore: createEmailRestore(parts),
+    personalData: createExport({
+      audit,
+      issuer: given.issuer,
+      exporters: [exportAccount, ...exporters, exportChallenges(challengeStore)],
+    }),
+    deletion: createDeletion({ ...parts, audit, graceMs: settings.deletionGrace * 1000 }),
+  };
+}
