@@ -28,6 +28,8 @@ import { mountEmailRestore } from './login/email-restore-routes.ts';
 import { mountFactors } from './login/factor-routes.ts';
 import { mountInvitations } from './login/invitation-routes.ts';
 import { createLogin } from './login/login.ts';
+import { mountMailedSignIn } from './login/mailed-routes.ts';
+import { mountNotMe } from './login/not-me-routes.ts';
 import { createPages } from './login/pages.ts';
 import { mountRecovery } from './login/recovery-routes.ts';
 import { mountRegistration } from './login/register-routes.ts';
@@ -85,20 +87,24 @@ export async function createApp(services: Services, { draining, metrics }: AppOp
     login: createLogin({
       ...services,
       ...{ flows, originOf, enterable: accounts.enterable, kindsOf: services.factors.kindsOf },
-      remembered: async () => false,
+      remembered: services.remembered,
+      passwords: settings.emailSignIn !== 'instead',
       secondFactorForAll: settings.factors.required === 'everybody',
     }),
     passwordLength,
+    emailSignIn: settings.emailSignIn,
     originOf,
   };
   mountSignIn(router, login);
+  if (settings.emailSignIn !== 'off') mountMailedSignIn(router, { ...login, csrf });
   mountFactors(router, login);
   mountRegistration(router, login);
-  mountRecovery(router, login);
+  if (settings.emailSignIn !== 'instead') mountRecovery(router, login);
   mountConsent(router, { ...login, scopeWords, claimWords });
   mountClosed(router, { ...login, deletion: services.deletion });
   mountEmailRestore(router, { ...services, csrf, passwordLength, originOf });
-  mountInvitations(router, { ...services, csrf, passwordLength, originOf });
+  mountInvitations(router, { ...login, csrf });
+  mountNotMe(router, { ...login, csrf });
 
   const entrance = createEntrance({
     issuer,
@@ -108,7 +114,7 @@ export async function createApp(services: Services, { draining, metrics }: AppOp
     accounts,
     isFresh: services.isFresh,
   });
-  mountAccountPages(router, { ...services, entrance, csrf, passwordLength, originOf });
+  mountAccountPages(router, { ...login, entrance, csrf });
   const limits = edgeLimits({
     actions: { windows: services.windows, perMinute: settings.limits.actionsPerMinute },
     pages: { windows: createMemoryWindows(), perMinute: settings.limits.pagesPerMinute },

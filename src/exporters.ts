@@ -1,6 +1,7 @@
 /** What each feature holds of a person, for the export. A feature that comes to hold something adds itself here. */
 import { type Exporter, iso } from './accounts/export.ts';
 import type { AuditLog } from './audit/log.ts';
+import type { Remembered } from './factors/remembered.ts';
 import type { OutboxStore } from './jobs/store.ts';
 import type { Consents } from './oidc/consents.ts';
 import type { GrantStore } from './sessions/grant-store.ts';
@@ -12,9 +13,11 @@ export interface ExportersOptions {
   consents: Pick<Consents, 'ofAccount'>;
   audit: Pick<AuditLog, 'entries'>;
   outbox: Pick<OutboxStore, 'mailsTo'>;
+  remembered: Pick<Remembered, 'list'>;
 }
 
-export function createExporters({ sessions, grants, consents, audit, outbox }: ExportersOptions): Exporter[] {
+export function createExporters(options: ExportersOptions): Exporter[] {
+  const { sessions, grants, consents, audit, outbox, remembered } = options;
   return [
     {
       name: 'sessions',
@@ -55,6 +58,17 @@ export function createExporters({ sessions, grants, consents, audit, outbox }: E
           client_id: clientId,
           ...allowed,
           since: iso(since),
+        })),
+    },
+    {
+      name: 'remembered_browsers',
+      of: async ({ id }) =>
+        (await remembered.list(id)).map(({ userAgent, ip, createdAt, lastUsedAt, expiresAt }) => ({
+          ip,
+          user_agent: userAgent,
+          created_at: iso(createdAt),
+          last_used_at: iso(lastUsedAt),
+          expires_at: iso(expiresAt),
         })),
     },
     {

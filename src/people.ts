@@ -64,6 +64,7 @@ export function createPeople({
   const parts: AccountParts = { ...given, store, challenges, links, passwords, newPasswords, attempts };
 
   return {
+    parts,
     policy,
     passwords,
     attempts,

@@ -45,6 +45,7 @@ import { createRefreshReplayStore } from './sessions/refresh-replay-store.ts';
 import { createRefreshTokenStore } from './sessions/refresh-token-store.ts';
 import { createSessionStore } from './sessions/session-store.ts';
 import { createSessions } from './sessions/sessions.ts';
+import { createMemory, createSignIns } from './sign-ins.ts';
 
 export function databaseTarget(settings: Settings): DatabaseTarget {
   return { url: settings.databaseUrl, file: join(settings.dataDir, 'latchkey.db') };
@@ -58,7 +59,7 @@ export interface ServicesOptions {
   observer?: Pick<Metrics, 'database' | 'recorded' | 'delivered' | 'limited'>;
 }
 
-/** @throws DatabaseFault, KeyringFault with a sentence for the operator. */
+/** @throws DatabaseFault, KeyringFault, PlacesFault with a sentence for the operator. */
 export async function openServices({ settings, file, log, observer }: ServicesOptions) {
   const issuer = settings.issuer.origin;
   const db = await connect({ ...databaseTarget(settings), observe: observer?.database });
@@ -142,8 +143,10 @@ export async function openServices({ settings, file, log, observer }: ServicesOp
 
   // A padded range of breached passwords is larger than other answers.
   const ranges = createOutbound({ allow: [...settings.outboundAllow, ...neighbours], maxBytes: 512 * 1024 });
-  const people = createPeople({
-    exporters: createExporters({ sessions: sessionRows, grants, consents, audit, outbox: outboxStore }),
+  const windows = createSqlWindows(db);
+  const { remembered, endSessions } = createMemory({ db, keyring, audit, settings }, sessions.ending);
+  const { parts, ...people } = createPeople({
+    exporters: createExporters({ sessions: sessionRows, grants, consents, audit, outbox: outboxStore, remembered }),
     settings,
     db,
     keyring,
@@ -152,7 +155,7 @@ export async function openServices({ settings, file, log, observer }: ServicesOp
     ranges,
     serviceName: branding.name,
     issuer,
-    endSessions: sessions.ending,
+    endSessions,
     onLimited: (limit) => observer?.limited(limit),
   });
 
@@ -178,12 +181,14 @@ export async function openServices({ settings, file, log, observer }: ServicesOp
     consents,
     rows: { Session: sessionRows, Grant: grants, RefreshToken: refreshTokens },
     keys,
-    windows: createSqlWindows(db),
+    windows,
     refreshReplays: createRefreshReplayStore({ db, keyring }),
     sessions,
     devices: createKnownDevices({ keyring, secureCookies: settings.secureCookies }),
     ...people,
+    ...createSignIns({ ...parts, audit, windows, endSessions }, settings),
     ...createFactorParts({ db }),
+    remembered,
     pending: () => pendingMigrations(db, migrationsDir),
 
     async close(): Promise<void> {

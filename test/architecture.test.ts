@@ -37,7 +37,8 @@ const MAY_IMPORT: Record<string, string[]> = {
   oidc: [...STORAGE, 'http', 'limits', 'audit', 'factors'],
 
   // Doors: they decide who asks, a feature decides what happens.
-  login: [...PLUMBING, 'accounts', 'factors', 'sessions', 'oidc', 'limits', 'audit'],
+  // A page that belongs to no sign-in makes the handle of its own.
+  login: [...PLUMBING, 'artifacts', 'accounts', 'factors', 'sessions', 'oidc', 'limits', 'audit'],
   account: [...PLUMBING, 'accounts', 'factors', 'sessions', 'oidc', 'limits', 'audit'],
   api: [...PLUMBING, 'accounts', 'factors', 'sessions', 'oidc', 'limits', 'audit'],
   device: [...PLUMBING, 'sessions', 'oidc', 'limits'],
@@ -49,7 +50,8 @@ const MAY_IMPORT: Record<string, string[]> = {
   'backends.ts': ['artifacts', 'config', 'db', 'keyring', 'mail'],
   'exporters.ts': ROOT,
   'people.ts': ROOT,
-  'services.ts': [...ROOT, 'backends.ts', 'ops', 'exporters.ts', 'people.ts'],
+  'sign-ins.ts': ['config', ...FEATURES],
+  'services.ts': [...ROOT, 'backends.ts', 'ops', 'exporters.ts', 'people.ts', 'sign-ins.ts'],
   'protocol.ts': [...ROOT, ...DOORS, 'services.ts'],
   'app.ts': [...ROOT, ...DOORS, 'protocol.ts', 'services.ts'],
   'serve.ts': [...ROOT, 'dev', 'ops', 'app.ts', 'services.ts'],

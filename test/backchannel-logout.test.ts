@@ -153,9 +153,9 @@ function contract(name: string, env: () => Promise<Record<string, string>>) {
       await tells('account_deleted', async ({ person }) => deletion.close(await accounts.existing(person.id), SYSTEM));
       await tells('password_changed', async ({ person }) => {
         const elsewhere = await signedIn(app, { person });
-        const page = await elsewhere.visitor.open('/account/security');
+        const page = await elsewhere.visitor.open('/account/security/password');
         const words = { current_password: PASSWORD, new_password: 'another long sentence' };
-        await elsewhere.visitor.submit(page, words, '/account/security$');
+        await elsewhere.visitor.submit(page, words, '/account/security/password$');
       });
       await tells('signed_out', async ({ visitor, tokens }) => {
         const hint = { id_token_hint: tokens.id_token as string };

@@ -126,8 +126,8 @@ test('D7: no spelling of a path gets around the limit of guesses', async (t) => 
   ])
     assert.ok([404, 429].includes((await visitor.request(path, form)).status), path);
   for (const path of [
-    '/account/security/',
-    '/Account/security',
+    '/account/security/password/',
+    '/Account/security/password',
     '/api/v1/account/password/',
     '/api/V1/account/password',
   ])

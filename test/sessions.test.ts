@@ -141,17 +141,17 @@ test('changing the password ends every other session and tells the person', asyn
   const app = await startApp(t);
   const here = await signedIn(app);
   const there = await signedIn(app, { person: here.person, visitor: createVisitor(app.url) });
-  const page = await here.visitor.open('/account/security');
+  const page = await here.visitor.open('/account/security/password');
   const wrong = await here.visitor.submit(
     page,
     { current_password: 'wrong', new_password: 'another long sentence' },
-    '/account/security$',
+    '/account/security/password$',
   );
   assert.equal(wrong.status, 400);
   const done = await here.visitor.submit(
     page,
     { current_password: PASSWORD, new_password: 'another long sentence' },
-    '/account/security$',
+    '/account/security/password$',
   );
   assert.match(done.url, /notice=password-changed/);
   assert.deepEqual(await lives(app, there), DEAD);

@@ -119,7 +119,7 @@ test('password managers and phones learn what each field is', () => {
   assert.equal(attribute('register', 'password'), 'new-password');
   assert.equal(attribute('reset', 'username'), 'username');
   assert.equal(attribute('reset', 'code'), 'one-time-code');
-  assert.equal(attribute('security', 'new_password'), 'new-password');
+  assert.equal(attribute('password', 'new_password'), 'new-password');
 });
 
 test('no field cuts what is typed or pasted', () => {

@@ -38,7 +38,7 @@ export const Button = z.strictObject({ csrf: csrfField });
 /** What was done, for the page that a form leads to. */
 const NOTICES = new Set([
   ...['profile-saved', 'password-changed', 'others-ended', 'session-ended', 'app-removed'],
-  ...['email-changed', 'resent'],
+  ...['email-changed', 'resent', 'device-forgotten'],
 ]);
 
 export function createArea({ entrance, csrf, i18n, renderer, originOf }: AreaDeps) {

@@ -4,14 +4,23 @@ import type Router from '@koa/router';
 import { mountApps } from './apps-section.ts';
 import { type AreaDeps, createArea } from './area.ts';
 import { type DataDeps, mountData } from './data-section.ts';
+import { mountDevices } from './devices-section.ts';
 import { type EmailDeps, mountEmail } from './email-section.ts';
 import { type EventsDeps, mountEvents } from './events-section.ts';
 import { mountOverview, type OverviewDeps } from './overview-section.ts';
+import { mountPassword, type PasswordDeps } from './password-section.ts';
 import { mountSecurity, type SecurityDeps } from './security-section.ts';
 import { mountSessions } from './sessions-section.ts';
 import { mountSigning } from './signing.ts';
 
-export type AccountPagesDeps = AreaDeps & OverviewDeps & EventsDeps & SecurityDeps & EmailDeps & DataDeps;
+export type AccountPagesDeps = AreaDeps &
+  OverviewDeps &
+  EventsDeps &
+  SecurityDeps &
+  PasswordDeps &
+  EmailDeps &
+  DataDeps &
+  Parameters<typeof mountDevices>[2];
 
 export function mountAccountPages(router: Router, deps: AccountPagesDeps): void {
   const area = createArea(deps);
@@ -20,6 +29,8 @@ export function mountAccountPages(router: Router, deps: AccountPagesDeps): void 
   mountSessions(router, area, deps);
   mountApps(router, area, deps);
   mountSecurity(router, area, deps);
+  if (deps.emailSignIn !== 'instead') mountPassword(router, area, deps);
+  if (deps.remembered.on) mountDevices(router, area, deps);
   mountEvents(router, area, deps);
   mountEmail(router, area, deps);
   mountData(router, area, deps);

@@ -1,54 +1,65 @@
-/** My password. */
+/** What protects my account, what is missing, and what happened lately: one screen, with a page of its own for each. */
 import type Router from '@koa/router';
-import { z } from 'zod';
-import type { Accounts } from '../accounts/accounts.ts';
-import type { IsFresh } from '../factors/freshness.ts';
-import { type Area, csrfField, passwordField, type Section, textField } from './area.ts';
+import type { Account } from '../accounts/store.ts';
+import type { Factor, Factors } from '../factors/factors.ts';
+import type { Remembered } from '../factors/remembered.ts';
+import type { Area, Section } from './area.ts';
+import { createEventList, type EventListDeps } from './event-list.ts';
 
-export interface SecurityDeps {
-  isFresh: IsFresh;
-  accounts: Accounts;
-  passwordLength: { min: number };
+export interface SecurityDeps extends EventListDeps {
+  factors: Pick<Factors, 'of'>;
+  remembered: Pick<Remembered, 'list' | 'on'>;
+  emailSignIn: 'off' | 'allowed' | 'instead';
 }
 
-const PasswordForm = z.strictObject({
-  csrf: csrfField,
-  current_password: passwordField,
-  new_password: passwordField,
-  username: textField.optional(),
-});
+/** Events on this screen. */
+const LATELY = 6;
+/** So few recovery codes are soon none. */
+const FEW = 3;
 
-export function mountSecurity(router: Router, area: Area, { accounts, isFresh, passwordLength }: SecurityDeps): void {
+export type Advice = 'second-step' | 'recovery' | 'recovery-few';
+
+export function mountSecurity(router: Router, area: Area, deps: SecurityDeps): void {
+  const { factors, remembered, emailSignIn } = deps;
+  const events = createEventList(deps);
+
   const section: Section = {
     name: 'security',
-    data: async ({ account, session }) => ({
-      // The page can be read at any time; its form asks for a fresh proof first.
-      proveUrl: (await isFresh(session)) ? null : '/account/security/prove',
-      action: '/account/security',
-      eventsUrl: '/account/events',
-      minLength: passwordLength.min,
-      passwordChangedAt: account.passwordChangedAt && new Date(account.passwordChangedAt).toISOString(),
-    }),
+    async data({ account }, ctx) {
+      const [own, browsers, lately] = await Promise.all([
+        factors.of(account.id),
+        remembered.on ? remembered.list(account.id) : [],
+        events.lately(account.id, String(ctx.state['locale']), LATELY),
+      ]);
+      const left = own.find(({ kind }) => kind === 'recovery')?.details['left'];
+      const recovery = typeof left === 'number' ? left : 0;
+      return {
+        password: emailSignIn === 'instead' ? null : passwordOf(account),
+        passkeys: namesOf(own, 'passkey'),
+        totps: namesOf(own, 'totp'),
+        recovery,
+        mailed: emailSignIn !== 'off',
+        browsers: remembered.on ? browsers.length : null,
+        advice: adviceOn(own, recovery),
+        events: lately,
+      };
+    },
   };
 
   router.get('/account/security', area.page(section));
+}
 
-  router.get('/account/security/prove', async (ctx) => {
-    if (!(await area.entrance.requireFresh(ctx))) return;
-    ctx.redirect('/account/security');
-    ctx.status = 303;
-  });
+function passwordOf({ passwordHash, passwordChangedAt }: Account) {
+  const changedAt = passwordChangedAt === null ? null : new Date(passwordChangedAt).toISOString();
+  return { set: passwordHash !== null, changedAt };
+}
 
-  router.post(
-    '/account/security',
-    area.action({ ...section, freshAt: '/account/security' }, PasswordForm, async (ctx, who, form) => {
-      await accounts.changePassword(who.account.id, {
-        current: form.current_password,
-        next: form.new_password,
-        keep: { session: who.session.uid },
-        origin: area.originOf(ctx),
-      });
-      return '/account/security?notice=password-changed';
-    }),
-  );
+const namesOf = (own: Factor[], kind: Factor['kind']) =>
+  own.filter((factor) => factor.kind === kind).map(({ name }) => name);
+
+/** At most one thing at a time, so that it is read. */
+function adviceOn(own: Factor[], recovery: number): Advice | null {
+  if (!own.some(({ kind }) => kind !== 'recovery')) return 'second-step';
+  if (recovery === 0) return 'recovery';
+  return recovery <= FEW ? 'recovery-few' : null;
 }

@@ -2,9 +2,9 @@
 import type { Database } from '../db/database.ts';
 import { all, one, run } from '../db/statement.ts';
 
-export type CodePurpose = 'register' | 'verify_email' | 'reset' | 'change_email';
+export type CodePurpose = 'register' | 'verify_email' | 'reset' | 'change_email' | 'signin';
 /** Of links with 256 random bits (links.ts). */
-export type LinkPurpose = 'invitation' | 'restore_email' | 'restore_password';
+export type LinkPurpose = 'invitation' | 'restore_email' | 'restore_password' | 'disown';
 export type ChallengePurpose = CodePurpose | LinkPurpose;
 
 export interface Challenge {
@@ -20,6 +20,8 @@ export interface Challenge {
   created_at: number;
   expires_at: number;
   consumed_at: number | null;
+  /** When another browser confirmed a mailed sign-in. */
+  confirmed_at: number | null;
 }
 
 export function createChallengeStore(db: Database) {
@@ -47,7 +49,7 @@ export function createChallengeStore(db: Database) {
       }),
 
     // What follows are steps of a caller's unit of work.
-    *insert(challenge: Omit<Challenge, 'attempts' | 'consumed_at'>) {
+    *insert(challenge: Omit<Challenge, 'attempts' | 'consumed_at' | 'confirmed_at'>) {
       yield* run(
         `INSERT INTO challenges (id, purpose, flow, account_id, sent_to, mac, data, attempts, max_attempts, created_at,
            expires_at) VALUES (?, ?, ?, ?, ?, ?, ?, 0, ?, ?, ?)`,
@@ -112,6 +114,17 @@ export function createChallengeStore(db: Database) {
         accountId,
         sentTo,
       ),
+
+    /** Another browser confirmed it: 1 for exactly one of them, while it lives. */
+    *confirm(id: string) {
+      return yield* run(
+        `UPDATE challenges SET confirmed_at = ?
+         WHERE id = ? AND consumed_at IS NULL AND confirmed_at IS NULL AND expires_at > ?`,
+        Date.now(),
+        id,
+        Date.now(),
+      );
+    },
 
     purge: (limit: number) =>
       db.run(

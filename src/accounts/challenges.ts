@@ -92,11 +92,25 @@ export function createChallenges({
       const mac = macOf(challenge, request.decoy ? `decoy ${randomBytes(16).toString('hex')}` : code);
       const data = keyring.sealJson('code', request.data ?? null, context(challenge.id));
       yield* store.insert({ ...challenge, mac, data });
-      return { code, expiresAt: challenge.expires_at };
+      return { id: challenge.id, code, expiresAt: challenge.expires_at };
     },
 
     /** Whether a code is awaited in this flow, and where it went. */
     pending: (flow: string, purposes: ChallengePurpose[]) => store.newest(flow, purposes),
+
+    byId: store.byId,
+
+    /** Counts a try at something else than the code, before it is compared. @throws AppError when none is left. */
+    async countTry(challenge: Challenge): Promise<Challenge> {
+      const counted = await store.count(challenge.id);
+      if (!counted) throw spent(challenge);
+      return counted;
+    },
+
+    /** Steps: another browser confirmed it. @throws AppError code_expired. */
+    *confirm(challenge: Challenge) {
+      if ((yield* store.confirm(challenge.id)) !== 1) throw spent(challenge);
+    },
 
     /** Counts the try, then compares. Resolves with the challenge, which the caller consumes in its unit of work.
      * @throws AppError invalid_code or code_expired with what the person can do. */

@@ -63,16 +63,16 @@ export function createInvitations(options: InvitationsOptions) {
       return links.dataOf<Invited>(challenge);
     },
 
-    async accept(token: string, input: { name: string; password: string; by?: Origin }): Promise<Account> {
+    async accept(token: string, input: { name: string; password: string | null; by?: Origin }): Promise<Account> {
       const challenge = await links.find('invitation', token);
       if (!challenge) throw gone();
       const invited = links.dataOf<Invited>(challenge);
       const name = input.name.normalize('NFC').trim();
-      const { by = SYSTEM } = input;
+      const { by = SYSTEM, password } = input;
       const chooser = { email: challenge.sent_to, name, by };
-      const fields = [...nameFaults(name), ...(await newPasswords.faults(input.password, chooser))];
+      const fields = [...nameFaults(name), ...(password === null ? [] : await newPasswords.faults(password, chooser))];
       if (fields.length > 0) throw new AppError('invalid_request', { fields });
-      const passwordHash = await newPasswords.hash(input.password);
+      const passwordHash = password === null ? null : await newPasswords.hash(password);
       const account = newAccount({
         email: invited.email,
         canonical: challenge.sent_to,

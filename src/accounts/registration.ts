@@ -25,7 +25,7 @@ export interface RegistrationOptions extends Omit<AccountParts, 'passwords' | 'e
 interface Pending {
   email: string;
   name: string;
-  passwordHash: string;
+  passwordHash: string | null;
   locale: string;
 }
 
@@ -33,7 +33,7 @@ export function createRegistration(options: RegistrationOptions) {
   const { db, audit, store, challenges, outbox, newPasswords, rules } = options;
 
   /** @throws AppError invalid_request with every fault of the form at once. */
-  async function checked(input: { email: string; name: string; password: string }, by: Origin) {
+  async function checked(input: { email: string; name: string; password: string | null }, by: Origin) {
     const email = canonicalEmail(input.email);
     const fields: FieldError[] = [];
     if (!email) fields.push({ field: 'email', code: 'email_invalid' });
@@ -41,7 +41,7 @@ export function createRegistration(options: RegistrationOptions) {
     const name = input.name.normalize('NFC').trim();
     fields.push(...nameFaults(name));
     const chooser = { email: email?.canonical ?? input.email, name, by };
-    fields.push(...(await newPasswords.faults(input.password, chooser)));
+    if (input.password !== null) fields.push(...(await newPasswords.faults(input.password, chooser)));
     if (!email || fields.length > 0) throw new AppError('invalid_request', { fields });
     return { email, name };
   }
@@ -49,15 +49,16 @@ export function createRegistration(options: RegistrationOptions) {
   return {
     rules,
 
-    /** Sends a code (or, to the owner of a known address, word of the attempt). Resolves alike in both cases.
+    /** Sends a code (or, to the owner of a known address, word of the attempt). Resolves alike in both cases. Null is
+     * no password, where people sign in by mail.
      * @throws AppError invalid_request, registration_closed, too_many_attempts, busy. */
     async start(
-      input: { flow: string; email: string; name: string; password: string; locale: string } & Asked,
+      input: { flow: string; email: string; name: string; password: string | null; locale: string } & Asked,
     ): Promise<void> {
       const { by = SYSTEM, client } = input;
       if (rules.mode !== 'open') throw new AppError('registration_closed');
       const { email, name } = await checked(input, by);
-      const passwordHash = await newPasswords.hash(input.password);
+      const passwordHash = input.password === null ? null : await newPasswords.hash(input.password);
       const pending: Pending = { email: email.address, name, passwordHash, locale: input.locale };
       await db.write(function* () {
         yield* send(email.canonical, input.flow, pending);

@@ -125,6 +125,15 @@ export function createAccountStore(db: Database) {
       );
     },
 
+    /** Nobody signs in with it any more, whoever knows it. */
+    *clearPassword(id: string) {
+      return yield* run(
+        'UPDATE accounts SET password_hash = NULL, password_changed_at = NULL, updated_at = ? WHERE id = ?',
+        Date.now(),
+        id,
+      );
+    },
+
     /** The same password under newer parameters: no change that a person would call one. */
     *rehash(id: string, from: string, to: string) {
       yield* run('UPDATE accounts SET password_hash = ? WHERE id = ? AND password_hash = ?', to, id, from);

@@ -3,6 +3,7 @@ import { STATUS_CODES } from 'node:http';
 import { DatabaseFault } from '../db/connect.ts';
 import { AppError, type ErrorCode, type FieldError } from '../errors.ts';
 import { KeyringFault } from '../keyring/wrapping.ts';
+import { PlacesFault } from '../sessions/places.ts';
 import { EXIT } from './exit-code.ts';
 
 /** The command line asks for something that can't be; the message says what to write instead. */
@@ -55,6 +56,7 @@ export function failureOf(error: unknown, words: (fault: FieldError) => string):
   if (error instanceof NotAlive) return plain(EXIT.failed, 503, 'not_alive', error.message);
   if (error instanceof Unavailable) return plain(EXIT.unavailable, 503, 'unavailable', error.message);
   if (error instanceof DatabaseFault) return plain(EXIT.unavailable, 503, 'storage_unavailable', error.message);
+  if (error instanceof PlacesFault) return plain(EXIT.configuration, 500, 'configuration', error.message);
   if (error instanceof KeyringFault) return plain(EXIT.configuration, 500, 'configuration', error.message);
   const said = error instanceof Error ? exitCodeOf(error) : undefined;
   if (said !== undefined) return plain(said, 500, CODES[said] ?? 'failed', (error as Error).message);

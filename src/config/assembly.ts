@@ -52,11 +52,16 @@ export interface Settings {
     refreshToken: { idle: number; absolute: number };
     session: { idle: number; absolute: number };
   };
+  /** A MaxMind DB, by its absolute path. */
+  geoipFile: string | undefined;
+  emailSignIn: 'off' | 'allowed' | 'instead';
   factors: {
     /** Who has to have a second factor. */
     required: 'nobody' | 'everybody';
     /** Seconds for which two factors stay proved. */
     strongTtl: number;
+    /** Seconds for which a browser may skip the second step; 0 is never. */
+    rememberedTtl: number;
   };
   /** Seconds. */
   auditRetention: number;
@@ -133,7 +138,13 @@ export function assemble(values: z.output<typeof Variables>, cwd: string, nodeEn
       },
       session: { idle: values.LATCHKEY_SESSION_IDLE_TTL, absolute: values.LATCHKEY_SESSION_ABSOLUTE_TTL },
     },
-    factors: { required: values.LATCHKEY_SECOND_FACTOR, strongTtl: values.LATCHKEY_STRONG_SESSION_TTL },
+    geoipFile: values.LATCHKEY_GEOIP_FILE && resolve(cwd, values.LATCHKEY_GEOIP_FILE),
+    emailSignIn: values.LATCHKEY_EMAIL_SIGN_IN,
+    factors: {
+      required: values.LATCHKEY_SECOND_FACTOR,
+      strongTtl: values.LATCHKEY_STRONG_SESSION_TTL,
+      rememberedTtl: values.LATCHKEY_REMEMBERED_DEVICE_TTL,
+    },
     auditRetention: values.LATCHKEY_AUDIT_RETENTION,
     trustProxy: values.LATCHKEY_TRUST_PROXY,
     outboundAllow: values.LATCHKEY_OUTBOUND_ALLOW,

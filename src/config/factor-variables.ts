@@ -1,6 +1,6 @@
 /** The settings of second factors, passkeys and what sign-ins remember. */
-import { lifetime, setting } from './setting.ts';
-import { choice } from './values.ts';
+import { lifetime, optional, setting } from './setting.ts';
+import { choice, orNever, text } from './values.ts';
 
 export const FACTOR_VARIABLES = {
   LATCHKEY_SECOND_FACTOR: setting(choice(['nobody', 'everybody'] as const), 'nobody', {
@@ -14,4 +14,19 @@ export const FACTOR_VARIABLES = {
     '30d',
     'For this long two factors stay proved; then an application that asks for them gets a new sign-in.',
   ),
+  LATCHKEY_EMAIL_SIGN_IN: setting(choice(['off', 'allowed', 'instead'] as const), 'off', {
+    description: 'Whether people sign in by a mailed code or link: not at all, beside a password, or instead of one.',
+    expected: 'off, allowed or instead',
+    example: 'allowed',
+  }),
+  LATCHKEY_REMEMBERED_DEVICE_TTL: setting(orNever('1d', '365d'), '30d', {
+    description: 'How long a browser may skip the second step after its owner asked for that; 0 switches it off.',
+    expected: 'a time span from 1d to 365d, or 0',
+    example: '7d',
+  }),
+  LATCHKEY_GEOIP_FILE: optional(text, {
+    description: 'A database of cities or countries, so that mails about sign-ins name a place; none without it.',
+    expected: 'the path of a file in the MaxMind DB format',
+    example: '/var/lib/latchkey/city.mmdb',
+  }),
 };

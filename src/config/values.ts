@@ -28,7 +28,12 @@ export const duration =
   };
 
 /** Seconds; 0 is never. A day is the least, because a key is published for a day before it signs. */
-export const rotation = (value: string): number => (/^0[smhd]?$/.test(value) ? 0 : duration('1d', '365d')(value));
+export const rotation = orNever('1d', '365d');
+
+/** Seconds; 0 is never. */
+export function orNever(min: string, max: string) {
+  return (value: string): number => (/^0[smhd]?$/.test(value) ? 0 : duration(min, max)(value));
+}
 
 export function secondsOf(value: string): number | undefined {
   const [, amount, unit] = /^(\d{1,9})([smhd]?)$/.exec(value) ?? [];

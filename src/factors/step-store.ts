@@ -18,7 +18,7 @@ interface Row {
 }
 
 /** Tries at second factors in one flow; then nothing that was proved in it counts any more. */
-const TRIES = 5;
+export const TRIES = 5;
 
 export function createStepStore(db: Database) {
   return {

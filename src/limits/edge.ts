@@ -21,7 +21,7 @@ export interface EdgeLimitOptions {
 
 /** Forms and calls that try a secret, or make us send mail. */
 const ACTION =
-  /^\/(login|register|verify|forgot|reset|invitation)\/|^\/account\/security$|^\/api\/v1\/account\/password$/;
+  /^\/(login|register|verify|forgot|reset|invitation|sign-in|security)\/|^\/account\/security\/|^\/api\/v1\/account\/password$/;
 /** What is the same for everybody and costs nothing, and what probes ask. */
 const FREE = /^\/(assets\/|livez$|readyz$|healthz$|openapi\.json$|\.well-known\/)/;
 

@@ -11,17 +11,26 @@ const code = z
   .transform((value) => value.replace(/[\s-]/g, ''));
 
 export const SignInForm = z.strictObject({ csrf, email, password });
-export const RegisterForm = z.strictObject({ csrf, name: z.string().max(1000), email, password });
+// Its button stands in the form of the password, which is not looked at.
+export const MailSignInForm = z.strictObject({ csrf, email, password: password.optional() });
+export const RegisterForm = z.strictObject({
+  csrf,
+  name: z.string().max(1000),
+  email,
+  password: password.optional(),
+});
 export const CodeForm = z.strictObject({ csrf, code });
 export const EmailForm = z.strictObject({ csrf, email });
 // The hidden user name field is there for password managers.
+/** Letters that another browser shows; empty in the browser that asked. */
+export const WordsForm = z.strictObject({ csrf, words: code.default('') });
 export const ResetForm = z.strictObject({ csrf, code, password, username: email.optional(), email: email.optional() });
 export const ButtonForm = z.strictObject({ csrf });
 export const DecisionForm = z.strictObject({ csrf, decision: z.enum(['allow', 'deny', 'switch']) });
 export const InvitationForm = z.strictObject({
   csrf,
   name: z.string().max(1000),
-  password,
+  password: password.optional(),
   username: email.optional(),
   email: email.optional(),
 });

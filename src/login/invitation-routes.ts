@@ -15,13 +15,15 @@ export interface InvitationDeps {
   csrf: Csrf;
   renderer: Renderer;
   passwordLength: { min: number };
+  emailSignIn: 'off' | 'allowed' | 'instead';
   originOf(ctx: Context): Origin;
 }
 
 export function mountInvitations(
   router: Router,
-  { invitations, csrf, renderer, passwordLength, originOf }: InvitationDeps,
+  { invitations, csrf, renderer, passwordLength, emailSignIn, originOf }: InvitationDeps,
 ): void {
+  const passwords = emailSignIn !== 'instead';
   const binding = (token: string) => `invitation:${token}`;
 
   async function show(ctx: Context, token: string, data: { name?: string; errors: FieldError[] }): Promise<void> {
@@ -32,6 +34,7 @@ export function mountInvitations(
       csrf: csrf.token(binding(token)),
       email: invited.email,
       name: data.name ?? invited.name ?? '',
+      passwords,
       minLength: passwordLength.min,
       errors: data.errors,
     });
@@ -44,7 +47,8 @@ export function mountInvitations(
     const form = await readForm(ctx, InvitationForm);
     csrf.check(ctx, binding(token), form.csrf);
     try {
-      await invitations.accept(token, { name: form.name, password: form.password, by: originOf(ctx) });
+      const password = passwords ? (form.password ?? '') : null;
+      await invitations.accept(token, { name: form.name, password, by: originOf(ctx) });
     } catch (error) {
       if (!(error instanceof AppError) || error.fields.length === 0) throw error;
       ctx.status = error.status;

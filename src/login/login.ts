@@ -3,14 +3,14 @@
  * comes here, and no session is begun before what was reached is what is required.
  */
 import type { Context } from 'koa';
-import { signInOf } from '../accounts/sign-in.ts';
+import type { SignInNotices } from '../accounts/sign-in-notices.ts';
 import type { Account } from '../accounts/store.ts';
-import type { Recorder } from '../audit/audit.ts';
 import type { Origin } from '../audit/events.ts';
 import { AppError } from '../errors.ts';
-import { demandsOf, type Method, reached, together } from '../factors/assurance.ts';
+import { demandsOf, hasSecondFactor, type Method, reached, together } from '../factors/assurance.ts';
 import type { FactorKind } from '../factors/factors.ts';
-import type { Step, StepStore } from '../factors/step-store.ts';
+import type { Remembered } from '../factors/remembered.ts';
+import { type Step, type StepStore, TRIES } from '../factors/step-store.ts';
 import type { KnownDevices } from '../limits/known-devices.ts';
 import { ACCOUNT_CLIENT_ID } from '../oidc/provider.ts';
 import type { Flow, Flows } from './flows.ts';
@@ -22,13 +22,15 @@ const STEP_MS = 10 * 60_000;
 export interface LoginOptions {
   flows: Flows;
   steps: StepStore;
-  audit: Pick<Recorder, 'note'>;
-  devices: Pick<KnownDevices, 'remember'>;
+  notices: SignInNotices;
+  devices: Pick<KnownDevices, 'of' | 'remember'>;
   /** An account that may be signed in to, or brought back by that. */
   enterable(id: string): Promise<Account | undefined>;
   kindsOf(accountId: string): Promise<FactorKind[]>;
-  /** Whether this browser may skip the account's second step. */
-  remembered(ctx: Context, account: Account): Promise<boolean>;
+  /** Browsers that may skip the account's own second step. */
+  remembered: Pick<Remembered, 'has' | 'remember' | 'on' | 'days'>;
+  /** People can sign in with a password. */
+  passwords: boolean;
   /** The operator wants a second factor of everybody. */
   secondFactorForAll: boolean;
   originOf(ctx: Context): Origin;
@@ -42,17 +44,21 @@ export interface Pending {
 }
 
 export function createLogin(options: LoginOptions) {
-  const { flows, steps, audit, originOf } = options;
+  const { flows, steps, notices, devices, originOf } = options;
+  /** Who is at the second step of a flow of this request, and where. */
+  const waiting = new WeakMap<Flow, { account: Account; by: Origin }>();
 
   async function decide(ctx: Context, flow: Flow, account: Account, step: Step): Promise<Next> {
     const { params } = flow.interaction;
+    const kinds = await options.kindsOf(account.id);
+    const skippable = kinds.length > 0 && !hasSecondFactor(step.amr) && !asksForFreshProof(flow);
     return nextStep({
       amr: step.amr,
-      kinds: await options.kindsOf(account.id),
+      kinds,
       demands: demandsOf(params, flow.client as never),
       everybody: options.secondFactorForAll,
-      remembered: !asksForFreshProof(flow) && (await options.remembered(ctx, account)),
-      hasPassword: account.passwordHash !== null,
+      remembered: skippable && (await options.remembered.has(ctx, account.id)),
+      hasPassword: options.passwords && account.passwordHash !== null,
     });
   }
 
@@ -69,8 +75,9 @@ export function createLogin(options: LoginOptions) {
 
   async function finish(ctx: Context, flow: Flow, account: Account, { amr, authTime }: Step): Promise<void> {
     const created = flow.interaction.prompt.name === 'create' ? { create: {} } : {};
-    await audit.note(signInOf(account.id, { by: originOf(ctx), client: flow.client?.clientId, amr }));
-    options.devices.remember(ctx, account.emailCanonical);
+    const known = devices.of(ctx).known(account.emailCanonical) !== undefined;
+    await notices.signedIn(account, { by: originOf(ctx), client: flow.client?.clientId, amr, known });
+    devices.remember(ctx, account.emailCanonical);
     // With its time: the answer is handed in again with a consent, which is no proof of anything.
     const login = { accountId: account.id, remember: true, amr, acr: reached(amr) as string, ts: authTime };
     await flows.finish(ctx, flow, { ...created, login });
@@ -91,6 +98,7 @@ export function createLogin(options: LoginOptions) {
         message: 'The first step of this sign-in has expired. Sign in again.',
       });
     }
+    waiting.set(flow, { account, by: originOf(ctx) });
     return { account, step, next: await decide(ctx, flow, account, step) };
   }
 
@@ -106,8 +114,17 @@ export function createLogin(options: LoginOptions) {
       await proceed(ctx, flow, account, step);
     },
 
-    /** A second factor was proved or set up, on top of what is pending. */
-    async provedMore(ctx: Context, flow: Flow, { account, step }: Pending, methods: Method[]): Promise<void> {
+    /** A second factor was proved or set up, on top of what is pending. With `remember` its owner wishes not to be
+     * asked in this browser for a time. */
+    async provedMore(
+      ctx: Context,
+      flow: Flow,
+      { account, step, next }: Pending,
+      methods: Method[],
+      { remember = false } = {},
+    ): Promise<void> {
+      const asked = next.step === 'factor' && hasSecondFactor(methods);
+      if (remember && asked) await options.remembered.remember(ctx, account.id, originOf(ctx));
       await proceed(ctx, flow, account, { ...step, amr: together(step.amr, methods) });
     },
 
@@ -123,6 +140,9 @@ export function createLogin(options: LoginOptions) {
       await proceed(ctx, flow, account, step);
       return true;
     },
+
+    /** What the page of a second factor offers (views/parts/remember.ejs), null where nothing is remembered. */
+    rememberable: options.remembered.on ? { days: options.remembered.days } : null,
 
     /** Sends the browser to where this flow stands. */
     async resume(ctx: Context, flow: Flow): Promise<void> {
@@ -140,6 +160,9 @@ export function createLogin(options: LoginOptions) {
      * @throws AppError interaction_expired after the fifth: the flow is worth nothing any more. */
     async tryFactor(flow: Flow): Promise<number> {
       const left = await steps.count(flow.uid);
+      const who = waiting.get(flow);
+      // The second try: the first one was wrong.
+      if (who && left !== undefined && left <= TRIES - 2) await notices.halfWay(who.account, who.by);
       if (left !== undefined) return left;
       throw new AppError('interaction_expired', {
         message: 'That was wrong too often. Go back to the application and sign in again.',

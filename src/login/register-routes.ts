@@ -8,6 +8,7 @@ import { askedBy, type LoginDeps } from './routes.ts';
 
 export function mountRegistration(router: Router, deps: LoginDeps): void {
   const { pages, login, registration, recovery, challenges, passwordLength } = deps;
+  const passwords = deps.emailSignIn !== 'instead';
 
   function form({ flow, show }: FlowPage, data: object): void {
     const hint = flow.interaction.params['login_hint'];
@@ -18,6 +19,7 @@ export function mountRegistration(router: Router, deps: LoginDeps): void {
     show('login/register', {
       action: `/register/${flow.uid}`,
       loginUrl: `/login/${flow.uid}`,
+      passwords,
       minLength: passwordLength.min,
       maxLength: passwordLength.max,
       values: { email: typeof hint === 'string' && hint.length <= 320 ? hint : '', name: '' },
@@ -53,7 +55,9 @@ export function mountRegistration(router: Router, deps: LoginDeps): void {
       async (page, { email, name, password }) => {
         const { flow, locale } = page;
         const asked = askedBy(deps, ctx, page);
-        await registration.start({ flow: flow.uid, email, name, password, locale, ...asked });
+        // A form without the field is a form with an empty one, but where nobody has a password.
+        const chosen = passwords ? (password ?? '') : null;
+        await registration.start({ flow: flow.uid, email, name, password: chosen, locale, ...asked });
         seeOther(ctx, `/verify/${flow.uid}`);
       },
       (page, { email, name }, errors) => form(page, { values: { email, name }, errors }),
@@ -75,8 +79,8 @@ export function mountRegistration(router: Router, deps: LoginDeps): void {
         const registered = challenge.purpose === 'register';
         const complete = registered ? registration.complete : recovery.completeVerification;
         const account = await complete(challenge, asked);
-        // The password was typed in this very flow before the code went out.
-        await login.proved(ctx, flow, account, ['pwd']);
+        // A password was typed in this very flow before the code went out.
+        await login.proved(ctx, flow, account, [passwords ? 'pwd' : 'email']);
       },
       (page, _form, errors) => codePage(page, { notice: null, errors }),
     ),

@@ -25,6 +25,8 @@ export interface LoginDeps {
   devices: KnownDevices;
   renderer: Renderer;
   passwordLength: { min: number; max: number };
+  /** Codes and links by mail in place of passwords, beside them, or not at all. */
+  emailSignIn: 'off' | 'allowed' | 'instead';
   /** Where a request comes from, for the record and for mails that tell of a change. */
   originOf(ctx: Context): Origin;
 }
@@ -36,20 +38,30 @@ export function askedBy({ originOf, devices }: AskedDeps, ctx: Context, { flow }
   return { by: originOf(ctx), client: flow.client?.clientId, device: devices.of(ctx) };
 }
 
-export function mountSignIn(router: Router, deps: LoginDeps): void {
-  const { pages, login, accounts, registration, recovery, renderer } = deps;
+/** The page of the first step, with the ways in that the operator allows. */
+export function signInForm(
+  { registration, emailSignIn }: Pick<LoginDeps, 'registration' | 'emailSignIn'>,
+  { flow, show }: FlowPage,
+  data: object,
+): void {
+  const hint = flow.interaction.params['login_hint'];
+  const mailAction = `/login/${flow.uid}/email`;
+  const passwords = emailSignIn !== 'instead';
+  show('login/sign-in', {
+    action: passwords ? `/login/${flow.uid}` : mailAction,
+    mailAction: emailSignIn === 'allowed' ? mailAction : null,
+    passwords,
+    registerUrl: registration.rules.mode === 'open' ? `/register/${flow.uid}` : null,
+    forgotUrl: `/forgot/${flow.uid}`,
+    cancelAction: `/login/${flow.uid}/cancel`,
+    email: typeof hint === 'string' && hint.length <= 320 ? hint : '',
+    ...data,
+  });
+}
 
-  function form({ flow, show }: FlowPage, data: object): void {
-    const hint = flow.interaction.params['login_hint'];
-    show('login/sign-in', {
-      action: `/login/${flow.uid}`,
-      registerUrl: registration.rules.mode === 'open' ? `/register/${flow.uid}` : null,
-      forgotUrl: `/forgot/${flow.uid}`,
-      cancelAction: `/login/${flow.uid}/cancel`,
-      email: typeof hint === 'string' && hint.length <= 320 ? hint : '',
-      ...data,
-    });
-  }
+export function mountSignIn(router: Router, deps: LoginDeps): void {
+  const { pages, login, accounts, recovery, renderer } = deps;
+  const form = (page: FlowPage, data: object) => signInForm(deps, page, data);
 
   router.get('/login/:uid', async (ctx) => {
     const notice = ctx.query['notice'] === 'password-changed' ? 'password-changed' : null;
@@ -58,7 +70,7 @@ export function mountSignIn(router: Router, deps: LoginDeps): void {
     form(page, { notice });
   });
 
-  router.post('/login/:uid', (ctx) =>
+  const byPassword = (ctx: Context) =>
     pages.submit(
       ctx,
       SignInForm,
@@ -74,8 +86,8 @@ export function mountSignIn(router: Router, deps: LoginDeps): void {
         await login.proved(ctx, flow, account, ['pwd']);
       },
       (page, { email }, errors) => form(page, { email, errors }),
-    ),
-  );
+    );
+  if (deps.emailSignIn !== 'instead') router.post('/login/:uid', byPassword);
 
   router.post('/login/:uid/cancel', (ctx) =>
     pages.submit(

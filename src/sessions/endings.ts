@@ -29,6 +29,7 @@ export type EndReason =
   | 'password_reset'
   | 'email_changed'
   | 'email_restored'
+  | 'disowned'
   | 'account_disabled'
   | 'account_deleted'
   | 'client_revoked'

@@ -78,7 +78,7 @@ const STATUS: Record<string, number> = {
   '/consent/:uid': 303,
   '/invitation/unknown': 403,
   '/account': 303,
-  '/account/security': 400,
+  '/account/security/password': 400,
   '/account/sessions/unknown/end': 404,
   '/account/apps/unknown/remove': 404,
   '/account/callback': 400,

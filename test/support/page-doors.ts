@@ -38,7 +38,9 @@ export function pageDoors({ cookies, flow }: Setting, csrf: { flow: string; acco
     ofFlow('/consent/:uid', { decision: 'switch' }),
     page('/invitation/unknown', '', { csrf: 'none', name: 'Ada', password: 'not a bad password' }),
     ofAccount('/account', { name: 'Ada', ...profile }, Object.keys(profile)),
-    ofAccount('/account/security', { current_password: 'wrong', new_password: 'x', username: 'a' }, ['username']),
+    ofAccount('/account/security/password', { current_password: 'wrong', new_password: 'x', username: 'a' }, [
+      'username',
+    ]),
     ofAccount('/account/sessions/unknown/end'),
     ofAccount('/account/apps/unknown/remove'),
     {

@@ -92,13 +92,7 @@ const apps = {
     },
   ],
 };
-const security = {
-  ...area,
-  nav: 'security',
-  action: '/account/security',
-  eventsUrl: '/account/events',
-  minLength: 12,
-};
+const password = { ...area, nav: 'security', action: '/account/security/password', minLength: 12 };
 const event = {
   at: ago(90),
   failed: false,
@@ -125,6 +119,41 @@ const events = {
   ],
   olderUrl: '/account/events?before=x',
 };
+const security = {
+  ...area,
+  nav: 'security',
+  password: { set: true, changedAt: ago(60 * 24 * 40) },
+  passkeys: [],
+  totps: [],
+  recovery: 0,
+  mailed: false,
+  browsers: 0,
+  advice: 'second-step',
+  events: events.events,
+};
+const device = {
+  current: false,
+  device: { name: 'Firefox on Linux', browser: 'Firefox', os: 'Linux' },
+  ip: '192.0.2.41',
+  createdAt: ago(60 * 24 * 3),
+  lastUsedAt: ago(90),
+  expiresAt: ago(-60 * 24 * 27),
+  forgetAction: '/account/security/devices/d1/forget',
+};
+const devices = {
+  ...area,
+  nav: 'security',
+  days: 30,
+  devices: [
+    { ...device, current: true },
+    {
+      ...device,
+      device: { name: 'Safari on iOS', browser: 'Safari', os: 'iOS' },
+      ip: '2001:db8:85a3:8d3:1319:8a2e:370:7348',
+      forgetAction: '/account/security/devices/d2/forget',
+    },
+  ],
+};
 
 export const ACCOUNT: Sample[] = [
   { id: 'account', template: 'account/overview', data: overview },
@@ -150,10 +179,42 @@ export const ACCOUNT: Sample[] = [
   { id: 'events-none', template: 'account/events', data: { ...events, events: [], olderUrl: null } },
   { id: 'security', template: 'account/security', data: security },
   {
-    id: 'security-faulty',
+    id: 'security-full',
     template: 'account/security',
     data: {
       ...security,
+      account: longAccount,
+      passkeys: ['This laptop', 'Security key on my key ring, the blue one', null],
+      totps: ['Work phone'],
+      recovery: 2,
+      mailed: true,
+      browsers: 2,
+      advice: 'recovery-few',
+      notice: 'password-changed',
+    },
+  },
+  {
+    id: 'security-mail-only',
+    template: 'account/security',
+    data: {
+      ...security,
+      password: null,
+      passkeys: [null],
+      mailed: true,
+      browsers: null,
+      advice: 'recovery',
+      events: [],
+    },
+  },
+  { id: 'devices', template: 'account/devices', data: devices },
+  { id: 'devices-none', template: 'account/devices', data: { ...devices, devices: [], notice: 'device-forgotten' } },
+  { id: 'password', template: 'account/password', data: password },
+  { id: 'password-none', template: 'account/password', data: { ...password, action: null, passwordChangedAt: null } },
+  {
+    id: 'password-faulty',
+    template: 'account/password',
+    data: {
+      ...password,
       errors: [fault('current_password', 'password_wrong'), fault('new_password', 'password_contains_identity')],
     },
   },

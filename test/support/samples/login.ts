@@ -9,6 +9,8 @@ const signIn = {
   registerUrl: '/register/f1',
   forgotUrl: '/forgot/f1',
   cancelAction: '/login/f1/cancel',
+  passwords: true,
+  mailAction: null,
 };
 const register = {
   ...flow,
@@ -17,6 +19,7 @@ const register = {
   minLength: 12,
   maxLength: 256,
   loginUrl: '/login/f1',
+  passwords: true,
 };
 const verify = {
   ...flow,
@@ -82,6 +85,12 @@ export const LOGIN: Sample[] = [
       errors: [fault('email', 'email_invalid'), fault('password', 'required')],
     },
   },
+  { id: 'sign-in-mail', template: 'login/sign-in', data: { ...signIn, mailAction: '/login/f1/email' } },
+  {
+    id: 'sign-in-mail-only',
+    template: 'login/sign-in',
+    data: { ...signIn, action: '/login/f1/email', passwords: false },
+  },
   { id: 'register', template: 'login/register', data: register },
   {
     id: 'register-faulty',
@@ -109,7 +118,15 @@ export const LOGIN: Sample[] = [
   {
     id: 'invitation',
     template: 'login/invitation',
-    data: { action: '/invitation/i1', csrf, email: account.email, errors: [], minLength: 12, name: account.name },
+    data: {
+      action: '/invitation/i1',
+      csrf,
+      email: account.email,
+      errors: [],
+      minLength: 12,
+      name: account.name,
+      passwords: true,
+    },
   },
   { id: 'consent', template: 'login/consent', data: consent },
   {

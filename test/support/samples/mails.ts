@@ -1,6 +1,14 @@
 /** Mails, as the features enqueue their data. */
 import type { Sample } from './people.ts';
 
+const notice = {
+  when: '2026-11-23T20:15:00.000Z',
+  ip: '192.0.2.41',
+  device: 'Firefox on Linux',
+  place: 'Lyon, France',
+  link: 'http://localhost:3000/security/not-me/a1.b2',
+};
+
 export const MAILS: Sample[] = [
   { id: 'verify', template: 'verify', data: { code: '481516', minutes: 10, name: 'Ada Lovelace', link: null } },
   {
@@ -19,6 +27,27 @@ export const MAILS: Sample[] = [
     id: 'invitation',
     template: 'invitation',
     data: { link: 'http://localhost:3000/invitation/a1.b2', inviter: 'Grace Hopper', days: 7 },
+  },
+  {
+    id: 'sign-in',
+    template: 'sign-in',
+    data: {
+      code: '481516',
+      link: 'http://localhost:3000/sign-in/a1.b2',
+      minutes: 10,
+      application: 'Acme Notes',
+      device: 'Firefox on Linux',
+      ip: '192.0.2.41',
+    },
+  },
+  { id: 'new-device', template: 'new-device', data: notice },
+  { id: 'new-device-bare', template: 'new-device', data: { ...notice, ip: null, place: null } },
+  { id: 'after-failures', template: 'after-failures', data: { ...notice, failures: 4 } },
+  { id: 'half-way', template: 'half-way', data: notice },
+  {
+    id: 'disowned',
+    template: 'disowned',
+    data: { when: notice.when, ip: notice.ip, device: notice.device },
   },
   { id: 'test', template: 'test', data: {} },
 ];

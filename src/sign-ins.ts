@@ -1,0 +1,39 @@
+/** The parts around a sign-in, put together: by mail, what browsers remember, what people are told, "this wasn't me". */
+import { createDisowning, type DisowningOptions } from './accounts/disowning.ts';
+import { createMailedSignIn, type MailedSignInOptions } from './accounts/mailed-sign-in.ts';
+import { createSignInNotices, type SignInNoticesOptions } from './accounts/sign-in-notices.ts';
+import type { Settings } from './config/settings.ts';
+import { createRemembered, type RememberedOptions } from './factors/remembered.ts';
+import { createRememberedStore } from './factors/remembered-store.ts';
+import { NOWHERE, openPlaces } from './sessions/places.ts';
+import type { Sessions } from './sessions/sessions.ts';
+
+type Ending = Sessions['ending'];
+
+/** Whatever ends the sessions of an account ends what its browsers remember, too. */
+export function createMemory(
+  { settings, ...given }: Pick<RememberedOptions, 'db' | 'keyring' | 'audit'> & { settings: Settings },
+  ending: Ending,
+) {
+  const { secureCookies, factors } = settings;
+  const store = createRememberedStore(given.db);
+  const remembered = createRemembered({ ...given, store, secureCookies, ttl: factors.rememberedTtl });
+  const endSessions: Ending = function* (accountId, cause, kept) {
+    yield* remembered.forgetAll(accountId, cause);
+    return yield* ending(accountId, cause, kept);
+  };
+  return { remembered, endSessions };
+}
+
+type SignInsOptions = MailedSignInOptions & DisowningOptions & Omit<SignInNoticesOptions, 'placeOf'>;
+
+/** @throws PlacesFault. */
+export function createSignIns(options: SignInsOptions, settings: Settings) {
+  const places = settings.geoipFile ? openPlaces(settings.geoipFile) : NOWHERE;
+  return {
+    mailedSignIn: createMailedSignIn(options),
+    disowning: createDisowning(options),
+    notices: createSignInNotices({ ...options, placeOf: places.of }),
+    places,
+  };
+}
