@@ -1,13 +1,12 @@
 /** What is good for one use, used a hundred times at once, at two processes. */
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
-import type { TestContext } from 'node:test';
 import * as jose from 'jose';
 import type { TestApp } from '../support/app.ts';
 import { authorizationRequest, CALLBACK, codeOf, PASSWORD, signIn, token } from '../support/flow.ts';
 import { inside } from '../support/inside.ts';
+import { twoInstances } from '../support/instances.ts';
 import { type Issuer, startIssuer } from '../support/issuer.ts';
-import { startPostgres } from '../support/postgres.ts';
 import { createVisitor, type Page } from '../support/visitor.ts';
 import type { Proof } from './proof.ts';
 
@@ -219,39 +218,5 @@ const instances: Proof<Size> = {
     return allRaces(one, (n) => (n % 2 === 0 ? one.url : two), size);
   },
 };
-
-/** The second one answers at its own port to the name of the first. */
-async function twoInstances(t: TestContext): Promise<[Issuer, string]> {
-  const postgres = await startPostgres();
-  t.after(() => postgres.stop());
-  const env = {
-    LATCHKEY_DATABASE_URL: await postgres.database(),
-    LATCHKEY_SECRET_KEY: randomBytes(32).toString('base64'),
-  };
-  const one = await startIssuer(t, { env });
-  const two = await startIssuer(t, { env: { ...env, LATCHKEY_ISSUER: one.url } });
-  const proxy = await hostRewriter(t, Number(two.env['LATCHKEY_PORT']), new URL(one.url).host);
-  return [one, proxy];
-}
-
-/** A proxy that sends the host which the service answers to, as one in front of several instances does. */
-async function hostRewriter(t: TestContext, port: number, host: string): Promise<string> {
-  const { createServer, request } = await import('node:http');
-  const server = createServer((incoming, outgoing) => {
-    const { method, url, headers } = incoming;
-    const passed = request({ host: '127.0.0.1', port, method, path: url, headers: { ...headers, host } }, (answer) => {
-      outgoing.writeHead(answer.statusCode ?? 502, answer.headers);
-      answer.pipe(outgoing);
-    });
-    passed.on('error', () => outgoing.destroy());
-    incoming.pipe(passed);
-  });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  t.after(() => {
-    server.close();
-    server.closeAllConnections();
-  });
-  return `http://127.0.0.1:${(server.address() as { port: number }).port}`;
-}
 
 export const proofs = [workers, instances];
