@@ -111,6 +111,11 @@ export function createKeyStore({ db, keyring }: { db: Database; keyring: Keyring
         }
       }),
 
+    /** Those of them that have not become more than the next. */
+    async withdraw(keys: NewKey[]): Promise<void> {
+      for (const { kid } of keys) await db.run("DELETE FROM signing_keys WHERE kid = ? AND state = 'next'", kid);
+    },
+
     /** @param kid of a retired key. */
     async destroy(kid: string): Promise<void> {
       await db.run("DELETE FROM signing_keys WHERE kid = ? AND state = 'retired'", kid);

@@ -113,9 +113,10 @@ export function createKeys({ store, rules, record, onRotated, onError }: KeysOpt
       return { alg, kid, retired: null, dropped, cause: 'emergency' };
     });
     const pairs = keys.map(({ alg, kid }) => ({ active: pairOf(alg, before).active?.kid as string, next: kid }));
-    const activated = await store.activate(pairs, function* () {
+    const activating = store.activate(pairs, function* () {
       for (const facts of done) yield* record(facts);
     });
+    const activated = await activating.finally(() => store.withdraw(keys));
     if (!activated) throw meanwhile();
     await everybodyLooked();
     for (const kid of done.flatMap(({ dropped }) => dropped)) await store.destroy(kid);
