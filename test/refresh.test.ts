@@ -40,6 +40,13 @@ function refreshContract(name: string, start: Start): void {
       const winners = answers.filter(({ status }) => status === 200);
       assert.equal(winners.length, 1);
       for (const { status, body } of answers) if (status !== 200) assert.equal(body.error, 'invalid_grant');
+      const next = winners[0]?.body.refresh_token as string;
+      assert.equal((await refresh(app, who, first)).body.error, 'invalid_grant', 'who comes a moment later');
+      const living = await refresh(app, who, next);
+      assert.equal(living.status, 200, 'and ends nothing');
+      t.mock.timers.enable({ apis: ['Date'], now: Date.now() + 3000 });
+      assert.equal((await refresh(app, who, next)).body.error, 'invalid_grant');
+      assert.equal(await alive(app, who, living.body.refresh_token as string), false, 'later it is theft');
     });
 
     test('a lost answer can be fetched again, also from another instance and after a restart', async (t) => {

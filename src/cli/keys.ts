@@ -9,7 +9,8 @@ import type { Flags, Running } from './running.ts';
 
 const EMERGENCY = `
 Without --now the next key takes over, which clients have known for a while: nothing breaks.
---now is for a key in wrong hands. Every key of the algorithm is replaced by a new one and leaves the key set at once:
+--now is for a key in wrong hands. Every key of the algorithm is replaced by a new one and leaves the key set. That takes
+a few seconds, in which every running instance moves to the new key; interrupted, it has to be run again. Then:
 - ID tokens and JWT access tokens that were signed until now stop verifying, wherever the key set is fetched anew. APIs
   that keep it go on taking the old key for up to 15 minutes; restart them, or clear their cache, to be quicker.
 - Clients that don't fetch the key set when they meet an unknown key refuse new tokens for as long.
@@ -35,7 +36,7 @@ export function addKeyCommands(program: Command, running: Running): void {
     .command('rotate')
     .description('let the next key sign; the old one stays published until its last token is over')
     .addOption(new Option('--alg <algorithm>', 'only the key of this algorithm').choices(SIGNING_ALGS))
-    .option('--now', 'replace every key at once, because one is in wrong hands')
+    .option('--now', 'replace every key now, because one is in wrong hands')
     .option('--yes', "with --now: don't ask")
     .option('--json', 'print JSON')
     .addHelpText('after', EMERGENCY + example('latchkey keys rotate', 'latchkey keys rotate --now --alg RS256'))

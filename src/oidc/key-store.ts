@@ -22,6 +22,12 @@ interface Row {
   retired_at: number | null;
 }
 
+/** By their `kid`. */
+export interface Pair {
+  active: string;
+  next: string;
+}
+
 /** Somebody else has changed the keys meanwhile. */
 class Lost extends Error {}
 
@@ -76,33 +82,39 @@ export function createKeyStore({ db, keyring }: { db: Database; keyring: Keyring
         yield* insert(key, state, Date.now());
       }),
 
-    /** The next key signs from now on, the active one no longer; `record` is of the same unit of work. */
-    activate: ({ active, next }: { active: string; next: string }, record: () => Steps<void>) =>
+    /** Of each pair the next key signs from now on, the active one no longer; `record` is of the same unit of work. */
+    activate: (pairs: Pair[], record: () => Steps<void>) =>
       swap(function* () {
         const now = Date.now();
-        const retired = yield* run(
-          "UPDATE signing_keys SET state = 'retired', retired_at = ? WHERE kid = ? AND state = 'active'",
-          now,
-          active,
-        );
-        const activated = yield* run(
-          "UPDATE signing_keys SET state = 'active', activated_at = ? WHERE kid = ? AND state = 'next'",
-          now,
-          next,
-        );
-        if (retired === 0 || activated === 0) throw new Lost();
-        yield* record();
-      }),
-
-    /** These new keys sign, and every other key of their algorithms is gone. */
-    replace: (keys: NewKey[], record: () => Steps<void>) =>
-      swap(function* () {
-        for (const key of keys) {
-          yield* run('DELETE FROM signing_keys WHERE alg = ?', key.alg);
-          yield* insert(key, 'active', Date.now());
+        for (const { active, next } of pairs) {
+          const retired = yield* run(
+            "UPDATE signing_keys SET state = 'retired', retired_at = ? WHERE kid = ? AND state = 'active'",
+            now,
+            active,
+          );
+          const activated = yield* run(
+            "UPDATE signing_keys SET state = 'active', activated_at = ? WHERE kid = ? AND state = 'next'",
+            now,
+            next,
+          );
+          if (retired === 0 || activated === 0) throw new Lost();
         }
         yield* record();
       }),
+
+    /** These are the next keys of their algorithms, in place of those that were, which have signed nothing. */
+    announce: (keys: NewKey[]) =>
+      swap(function* () {
+        for (const key of keys) {
+          yield* run("DELETE FROM signing_keys WHERE alg = ? AND state = 'next'", key.alg);
+          yield* insert(key, 'next', Date.now());
+        }
+      }),
+
+    /** Those of them that have not become more than the next. */
+    async withdraw(keys: NewKey[]): Promise<void> {
+      for (const { kid } of keys) await db.run("DELETE FROM signing_keys WHERE kid = ? AND state = 'next'", kid);
+    },
 
     /** @param kid of a retired key. */
     async destroy(kid: string): Promise<void> {

@@ -19,7 +19,9 @@ import type { KeyStore } from './key-store.ts';
 import { newKey, type SigningAlg } from './new-key.ts';
 
 /** How often an instance looks for what others did, in milliseconds. */
-const LOOK_MS = 1000;
+const LOOK_MS = 500;
+/** By then every instance has looked, also a busy one. */
+const LOOKED_MS = 3 * LOOK_MS;
 
 export interface KeySet {
   /** Differs whenever anything else in here does. */
@@ -94,23 +96,36 @@ export function createKeys({ store, rules, record, onRotated, onError }: KeysOpt
       else if (task.what === 'destroy') await store.destroy(task.kid);
       else {
         const facts: Rotated = { alg: task.alg, kid: task.next, retired: task.active, dropped: [], cause: 'schedule' };
-        if (await store.activate(task, () => record(facts))) onRotated(facts);
+        if (await store.activate([task], () => record(facts))) onRotated(facts);
       }
     }
   }
 
+  /** Whatever instance signs, and whatever instance is asked for the key set: the one knows the key of the other. */
   async function replace(algs: readonly SigningAlg[]): Promise<Rotated[]> {
+    await current();
     const before = await store.facts();
     const keys = await Promise.all(algs.map(newKey));
+    if (!(await store.announce(keys))) throw meanwhile();
+    await everybodyLooked();
     const done = keys.map(({ alg, kid }): Rotated => {
       const dropped = before.filter((key) => key.alg === alg).map((key) => key.kid);
       return { alg, kid, retired: null, dropped, cause: 'emergency' };
     });
-    const replaced = await store.replace(keys, function* () {
+    const pairs = keys.map(({ alg, kid }) => ({ active: pairOf(alg, before).active?.kid as string, next: kid }));
+    const activating = store.activate(pairs, function* () {
       for (const facts of done) yield* record(facts);
     });
-    if (!replaced) throw meanwhile();
+    const activated = await activating.finally(() => store.withdraw(keys));
+    if (!activated) throw meanwhile();
+    await everybodyLooked();
+    for (const kid of done.flatMap(({ dropped }) => dropped)) await store.destroy(kid);
     return done;
+  }
+
+  async function everybodyLooked(): Promise<void> {
+    await lookNow();
+    await new Promise((resolve) => setTimeout(resolve, LOOKED_MS));
   }
 
   async function advance(algs: readonly SigningAlg[]): Promise<Rotated[]> {
@@ -123,7 +138,7 @@ export function createKeys({ store, rules, record, onRotated, onError }: KeysOpt
     const done: Rotated[] = [];
     for (const { active, next } of pairs) {
       const facts: Rotated = { alg: next.alg, kid: next.kid, retired: active.kid, dropped: [], cause: 'command' };
-      if (!(await store.activate({ active: active.kid, next: next.kid }, () => record(facts)))) throw meanwhile();
+      if (!(await store.activate([{ active: active.kid, next: next.kid }], () => record(facts)))) throw meanwhile();
       done.push(facts);
     }
     return done;
@@ -149,7 +164,8 @@ export function createKeys({ store, rules, record, onRotated, onError }: KeysOpt
 
     /**
      * The next key signs from now on. With `now` every key of the algorithm is replaced by a new one and leaves the key
-     * set at once: tokens that it signed verify nowhere any more. Holds here when this resolves, elsewhere a second later.
+     * set: tokens that it signed verify nowhere any more. That takes some seconds: first every instance publishes the
+     * new key, then every instance signs with it, then the others go. Killed before its end, it has to be run again.
      * @throws AppError conflict when caches may not know the next key yet, or somebody else rotates.
      */
     async rotate({ alg, now = false }: { alg?: SigningAlg | undefined; now?: boolean }): Promise<Rotated[]> {
@@ -164,7 +180,7 @@ export function createKeys({ store, rules, record, onRotated, onError }: KeysOpt
     },
 
     /**
-     * Resolves with the keys, keeps to the schedule from now on, and calls back within about a second with every set
+     * Resolves with the keys, keeps to the schedule from now on, and calls back within a second with every set
      * that differs, whoever changed it.
      */
     async follow(onChange: (set: KeySet) => void): Promise<KeySet> {

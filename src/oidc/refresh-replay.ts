@@ -15,6 +15,9 @@ const POLL_MS = 40;
 /** Seconds. */
 const WINDOW = { confidential: 60, public: 10 };
 
+/** Seconds. Who comes so soon after the winner was under way with it: refused, as who was overtaken is, and no thief. */
+const PARALLEL = 2;
+
 interface Token {
   grantId: string;
   clientId: string;
@@ -70,7 +73,10 @@ export function createRefreshReplay({ rows, records, endGrant, onRepeat, refuse 
       const facts = { clientId: token.clientId, grantId: token.grantId };
       const now = Math.floor(Date.now() / 1000);
       if (token.exp !== undefined && token.exp <= now) return token;
-      if (!sameCaller(ctx, token) || now - (token.consumed as number) >= replayWindow(ctx)) {
+      const age = now - (token.consumed as number);
+      const same = sameCaller(ctx, token);
+      if (same && age >= replayWindow(ctx) && age < PARALLEL) throw new errors.InvalidGrant(spent(true));
+      if (!same || age >= replayWindow(ctx)) {
         await endGrant(token.grantId);
         stateOf(ctx).refreshRepeat = 'theft';
         onRepeat('theft', facts, ctx);

@@ -1,14 +1,17 @@
 /** Many at once: idle connections, slow ones, and everybody signing in at the same moment. */
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { readdirSync } from 'node:fs';
+import { Agent, get } from 'node:http';
 import { connect, type Socket } from 'node:net';
 import type { TestContext } from 'node:test';
 import type { TestApp } from '../support/app.ts';
 import { authorizationRequest, CALLBACK, codeOf, PASSWORD, signIn } from '../support/flow.ts';
 import { inside } from '../support/inside.ts';
-import type { Issuer } from '../support/issuer.ts';
+import { type Issuer, startIssuer } from '../support/issuer.ts';
 import { createVisitor } from '../support/visitor.ts';
 import { startWatchedIssuer } from '../support/watched-issuer.ts';
-import { type Proof, pause, quantile } from './proof.ts';
+import { type Proof, pause, quantile, until } from './proof.ts';
 
 const MIB = 1024 * 1024;
 /** What everybody pays: the defaults of production. */
@@ -119,4 +122,42 @@ async function probe(issuer: Issuer, forMs: number, over = () => false): Promise
   return took;
 }
 
-export const proofs = [crowd, flood];
+/** As many files as it has open and a few more: what comes then can't be accepted. */
+const descriptors: Proof<{ connections: number }> = {
+  fault: 'no file descriptors left',
+  promise: 'the process lives, whoever is connected is served, everybody 2 s after there are some again',
+  few: { connections: 200 },
+  full: { connections: 2000 },
+
+  async run(t, { connections }) {
+    const issuer = await startIssuer(t, { env: { LATCHKEY_LOG_LEVEL: 'info' } });
+    const { pid } = JSON.parse(
+      issuer
+        .output()
+        .split('\n')
+        .find((line) => line.includes('"listening"')) as string,
+    );
+    const open = readdirSync(`/proc/${pid}/fd`).length;
+    const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+    t.after(() => agent.destroy());
+    assert.equal(await status(issuer, agent), 200);
+    execFileSync('prlimit', ['--pid', String(pid), `--nofile=${open + 20}:`]);
+    const sockets = await openMany(t, issuer, connections, '').catch(() => []);
+    await pause(1000);
+    assert.equal(await status(issuer, agent), 200, 'a connection of before is served');
+    for (const socket of sockets) socket.destroy();
+    const back = await until('served again', async () => (await fetch(`${issuer.url}/readyz`)).status === 200, 2000);
+    assert.equal(await issuer.stop(), 0, 'the same process ends as asked');
+    return `${connections} connections at ${open + 20} descriptors; served again after ${Math.round(back)} ms`;
+  },
+};
+
+function status(issuer: Issuer, agent: Agent): Promise<number> {
+  return new Promise((resolve, reject) => {
+    get(`${issuer.url}/readyz`, { agent }, (answer) => {
+      answer.resume().on('end', () => resolve(answer.statusCode as number));
+    }).on('error', reject);
+  });
+}
+
+export const proofs = [crowd, flood, descriptors];
