@@ -32,7 +32,7 @@ export interface Artifacts {
   consume(kind: string, id: string): Promise<boolean>;
   /** As `consume`, taken for won: whoever was later fails with `lost`, at the latest at the end of its request. Absent
    * where the answer can't be taken back. */
-  claim?(kind: string, id: string, lost: Error): Promise<void>;
+  claim?(kind: string, id: string, lost: () => Error): Promise<void>;
   destroy(kind: string, id: string): Promise<void>;
   /** The grant has ended: no value of it is found again. */
   revokeByGrantId(grantId: string): Promise<void>;

@@ -50,7 +50,7 @@ export function createLedger(db: Database) {
     },
 
     /** The same, taken for won: whoever was later fails with `lost`, at the latest at the end of its request. */
-    claim: (kind: string, row: string, expiresAt: number, lost: Error): Promise<void> =>
+    claim: (kind: string, row: string, expiresAt: number, lost: () => Error): Promise<void> =>
       db.claim(lost, CONSUME, row, kind, Date.now(), expiresAt),
 
     /** What is ended is never found again, whatever is written afterwards. */

@@ -28,9 +28,9 @@ export interface Database extends Engine {
   laterUnit(unit: Unit<void>): Promise<void>;
   /**
    * The same for a compare-and-swap that the request takes for won: when it changes no row, nothing of what is kept
-   * with it is done, and what waits for it, at the latest the request, rejects with `lost`.
+   * with it is done, and what waits for it, at the latest the request, rejects with what `lost` makes.
    */
-  claim(lost: Error, sql: string, ...params: Value[]): Promise<void>;
+  claim(lost: () => Error, sql: string, ...params: Value[]): Promise<void>;
   /** Reads rows of which the request under way keeps nothing, without waiting for what it keeps of others. */
   readonly committed: Pick<Engine, 'one' | 'all'>;
   /** Runs the work as one request: resolves when what it kept is committed, and rejects when that failed. */

@@ -8,7 +8,7 @@ import type { Database, Engine } from './database.ts';
 import { run, type Statement, type Steps, type Unit, type Value } from './statement.ts';
 
 /** What is kept: a statement, with the error for one that must change a row, or a unit of work. */
-type Kept = Pick<Statement, 'sql' | 'params'> & { lost?: Error };
+type Kept = Pick<Statement, 'sql' | 'params'> & { lost?: () => Error };
 
 interface Gathered {
   kept: (Kept | Unit<void>)[];
@@ -16,9 +16,32 @@ interface Gathered {
   flushing: Promise<void> | undefined;
   failure: { error: unknown } | undefined;
   ended: boolean;
+  /** Not waiting for the database, so that it may still bring a write. */
+  working: boolean;
 }
 
-export function gatherWrites(engine: Engine): Database {
+/** How many requests are under way and may still write. */
+export interface Traffic {
+  open(): number;
+  enter(): void;
+  leave(): void;
+}
+
+export function createTraffic(onQuiet: () => void): Traffic {
+  let open = 0;
+  return {
+    open: () => open,
+    enter() {
+      open += 1;
+    },
+    leave() {
+      open -= 1;
+      if (open === 0) onQuiet();
+    },
+  };
+}
+
+export function gatherWrites(engine: Engine, traffic: Traffic = createTraffic(() => {})): Database {
   const requests = new AsyncLocalStorage<Gathered>();
 
   /** The request under way, if it still gathers. */
@@ -27,8 +50,7 @@ export function gatherWrites(engine: Engine): Database {
     return gathered?.ended ? undefined : gathered;
   }
 
-  const isClean = (gathered: Gathered | undefined): gathered is undefined =>
-    !gathered || (gathered.kept.length === 0 && !gathered.flushing);
+  const isClean = (gathered: Gathered) => gathered.kept.length === 0 && !gathered.flushing;
 
   function flush(gathered: Gathered): Promise<void> {
     const { kept, flushing } = gathered;
@@ -44,35 +66,50 @@ export function gatherWrites(engine: Engine): Database {
       if (gathered.flushing === both) gathered.flushing = undefined;
     };
     both.then(done, done);
-    return both;
+    return resting(gathered, both);
+  }
+
+  function resting<Result>(gathered: Gathered, writing: Promise<Result>): Promise<Result> {
+    const resume = () => work(gathered, !gathered.ended);
+    work(gathered, false);
+    writing.then(resume, resume);
+    return writing;
+  }
+
+  function work(gathered: Gathered, working: boolean): void {
+    if (gathered.working === working) return;
+    gathered.working = working;
+    if (working) traffic.enter();
+    else traffic.leave();
   }
 
   async function store(kept: Gathered['kept']): Promise<void> {
     const [only, another] = kept;
     if (another || typeof only !== 'object') return engine.write(() => all(kept));
     const changed = await engine.run(only.sql, ...only.params);
-    if (only.lost && changed === 0) throw only.lost;
+    if (only.lost && changed === 0) throw only.lost();
   }
 
-  async function afterThose<Result>(gathered: Gathered, work: () => Promise<Result>): Promise<Result> {
+  async function afterThose<Result>(gathered: Gathered, write: () => Promise<Result>): Promise<Result> {
     const before = flush(gathered);
     if (engine.dialect === 'postgres') {
       await before;
-      return work();
+      return write();
     }
     // SQLite takes both in one turn, in this order, with one commit.
-    const [, result] = await Promise.all([before, work()]);
+    const [, result] = await Promise.all([before, write()]);
     return result;
   }
 
-  function ordered<Result>(work: () => Promise<Result>): Promise<Result> {
+  function ordered<Result>(write: () => Promise<Result>): Promise<Result> {
     const gathered = current();
-    return isClean(gathered) ? work() : afterThose(gathered, work);
+    if (!gathered) return write();
+    return isClean(gathered) ? resting(gathered, write()) : afterThose(gathered, write);
   }
 
-  function read<Result>(work: () => Promise<Result>): Promise<Result> {
+  function read<Result>(look: () => Promise<Result>): Promise<Result> {
     const gathered = current();
-    return isClean(gathered) ? work() : flush(gathered).then(work);
+    return !gathered || isClean(gathered) ? look() : flush(gathered).then(look);
   }
 
   return {
@@ -102,13 +139,15 @@ export function gatherWrites(engine: Engine): Database {
       else await store([claimed]);
     },
 
-    async request<Result>(work: () => Promise<Result>): Promise<Result> {
-      const gathered: Gathered = { kept: [], flushing: undefined, failure: undefined, ended: false };
+    async request<Result>(request: () => Promise<Result>): Promise<Result> {
+      const gathered: Gathered = { kept: [], flushing: undefined, failure: undefined, ended: false, working: false };
+      work(gathered, true);
       try {
-        return await requests.run(gathered, work);
+        return await requests.run(gathered, request);
       } finally {
         const rest = flush(gathered).catch(() => {});
         gathered.ended = true;
+        work(gathered, false);
         await rest;
         // biome-ignore lint/correctness/noUnsafeFinally: what was not stored outweighs any answer
         if (gathered.failure) throw gathered.failure.error;
@@ -122,6 +161,6 @@ export function gatherWrites(engine: Engine): Database {
 function* all(kept: Gathered['kept']): Steps<void> {
   for (const each of kept) {
     if (typeof each === 'function') yield* each();
-    else if ((yield* run(each.sql, ...each.params)) === 0 && each.lost) throw each.lost;
+    else if ((yield* run(each.sql, ...each.params)) === 0 && each.lost) throw each.lost();
   }
 }

@@ -1,11 +1,12 @@
 /**
  * SQLite by better-sqlite3: one connection that writes, prepared statements, and a group commit: the units that one
  * turn of the event loop asks for share one transaction, each as a savepoint, and every caller waits for its commit.
+ * On a slow disk a commit waits a moment for the requests that are under way, so that they share it.
  */
 import Sqlite from 'better-sqlite3';
 import { type Database, drive, type Engine, storageUnavailable, UniqueViolation } from './database.ts';
 import { type DatabaseObserver, observedWrites } from './observed.ts';
-import { gatherWrites } from './request-unit.ts';
+import { createTraffic, gatherWrites } from './request-unit.ts';
 import type { Statement, Unit, Value } from './statement.ts';
 
 /** How long the event loop may stand still for another process's lock; longer waits happen outside of it. */
@@ -13,6 +14,9 @@ const BUSY_TIMEOUT_MS = 20;
 /** How long a unit may wait for another process's lock before its caller is told to come again. */
 const PATIENCE_MS = 1500;
 const STATEMENT_CACHE = 500;
+/** A commit that took so long is worth sharing; nobody waits for others longer than it took, or than the most. */
+const SLOW_COMMIT_MS = 0.3;
+const LONGEST_WAIT_MS = 4;
 
 interface Waiting {
   /** A statement alone needs no savepoint: SQLite undoes it by itself when it fails. */
@@ -36,6 +40,9 @@ export function openSqlite(filename: string, observe?: DatabaseObserver): Databa
   let queue: Waiting[] = [];
   let scheduled = false;
   let closed = false;
+  let lastCommitMs = 0;
+  let company: NodeJS.Timeout | undefined;
+  const traffic = createTraffic(() => queue.length > 0 && !scheduled && later(0));
 
   function prepare(sql: string): Sqlite.Statement {
     let statement = statements.get(sql);
@@ -77,8 +84,17 @@ export function openSqlite(filename: string, observe?: DatabaseObserver): Databa
     else setImmediate(flush);
   }
 
+  /** When to write what waits: at the end of this turn, or when those who may join have come. */
+  function schedule(): void {
+    if (scheduled) return;
+    if (traffic.open() === 0 || lastCommitMs < SLOW_COMMIT_MS) later(0);
+    else company ??= setTimeout(flush, Math.min(lastCommitMs, LONGEST_WAIT_MS));
+  }
+
   function flush(): void {
     scheduled = false;
+    clearTimeout(company);
+    company = undefined;
     if (queue.length === 0) return;
     const batch = queue;
     queue = [];
@@ -90,7 +106,9 @@ export function openSqlite(filename: string, observe?: DatabaseObserver): Databa
     }
     try {
       const outcomes = runAll(batch);
+      const startedAt = performance.now();
       commit.run();
+      lastCommitMs = performance.now() - startedAt;
       for (const [index, waiting] of batch.entries()) settle(waiting, outcomes[index] as Outcome);
     } catch (error) {
       abandon();
@@ -148,7 +166,7 @@ export function openSqlite(filename: string, observe?: DatabaseObserver): Databa
     if (closed) return Promise.reject(storageUnavailable(new Error('the database is closed')));
     return new Promise<Result>((resolve, reject) => {
       queue.push({ unit, since: performance.now(), resolve: resolve as (value: unknown) => void, reject });
-      if (!scheduled) later(0);
+      schedule();
     });
   }
 
@@ -170,7 +188,7 @@ export function openSqlite(filename: string, observe?: DatabaseObserver): Databa
       connection.close();
     },
   };
-  return gatherWrites(observe ? observedWrites(engine, observe) : engine);
+  return gatherWrites(observe ? observedWrites(engine, observe) : engine, traffic);
 }
 
 function attempt(work: () => unknown): Outcome {

@@ -23,7 +23,7 @@ export interface ModelRows {
   destroy(id: string): Promise<void>;
   findByUid?(uid: string): Promise<object | undefined>;
   /** Fails with `lost` for all but one, at the latest at the end of the request. */
-  claim?(id: string, lost: Error): Promise<void>;
+  claim?(id: string, lost: () => Error): Promise<void>;
 }
 
 export interface AdapterOptions {
@@ -64,7 +64,7 @@ function rowsAdapter(model: string, rows: ModelRows, visit: () => Visit): Adapte
     find: async (id) => (mayBe(model, id) ? ((await rows.find(id)) as AdapterPayload | undefined) : undefined),
     findByUid: async (uid) => (await rows.findByUid?.(uid)) as AdapterPayload | undefined,
     findByUserCode: async () => undefined,
-    consume: async (id) => rows.claim?.(id, new errors.InvalidGrant('refresh token was used already')),
+    consume: async (id) => rows.claim?.(id, () => new errors.InvalidGrant('refresh token was used already')),
     destroy: (id) => rows.destroy(id),
     revokeByGrantId: endedWithGrant,
   };
@@ -113,7 +113,7 @@ function artifactAdapter(kind: string, { artifacts, grantLives }: AdapterOptions
     },
     async consume(id) {
       if (kind === 'AuthorizationCode' && artifacts.claim) {
-        return artifacts.claim(kind, id, new errors.InvalidGrant('this value was used already'));
+        return artifacts.claim(kind, id, () => new errors.InvalidGrant('this value was used already'));
       }
       if (await artifacts.consume(kind, id)) return;
       if (kind === 'PushedAuthorizationRequest') throw new errors.InvalidRequestUri('request_uri was used already');

@@ -54,7 +54,7 @@ export function createRefreshTokenStore({ db, keyring, grants }: RefreshTokenSto
 
     /** Compare-and-swap: of any number of parallel callers one goes through, the others fail with `lost`, at the latest
      * at the end of their request. */
-    claim: (id: string, lost: Error): Promise<void> =>
+    claim: (id: string, lost: () => Error): Promise<void> =>
       db.claim(
         lost,
         'UPDATE refresh_tokens SET consumed_at = ? WHERE id = ? AND consumed_at IS NULL',
