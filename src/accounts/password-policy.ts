@@ -25,9 +25,9 @@ export interface PasswordPolicy {
   check(password: string, about?: About): FieldError[];
 }
 
-/** `minLength` counts code points. Reads the list of common passwords once. */
+/** `minLength` counts code points. Reads the list of common passwords once, at the first password. */
 export function createPasswordPolicy({ minLength }: { minLength: number }): PasswordPolicy {
-  const common = commonPasswords(minLength);
+  let common: Set<string> | undefined;
 
   function fault(password: string, about: About): Omit<FieldError, 'field'> | undefined {
     const characters = [...password];
@@ -38,6 +38,7 @@ export function createPasswordPolicy({ minLength }: { minLength: number }): Pass
     if (!password.isWellFormed()) return { code: 'password_malformed' };
     if (characters.length < minLength) return { code: 'password_too_short', values: { min: minLength } };
     // Guessers try capitals as a matter of course, so a listed password stays common with them.
+    common ??= commonPasswords(minLength);
     if (common.has(password.toLowerCase())) return { code: 'password_common' };
     if (madeOfIdentity(password, about)) return { code: 'password_contains_identity' };
     return undefined;

@@ -1,6 +1,6 @@
 /** What the account API answers: the shapes, and our values in them. Times are ISO 8601 in UTC. */
 import { z } from 'zod';
-import 'zod-openapi';
+import type {} from 'zod-openapi';
 import type { Account } from '../accounts/store.ts';
 import { type AuditEntry, EVENT_TYPES } from '../audit/events.ts';
 import { ERROR_STATUS, type ErrorCode } from '../errors.ts';

@@ -10,7 +10,7 @@ import { type ProblemOptions, problems } from '../http/problem.ts';
 import { cookieNames, ROUTES } from '../oidc/provider.ts';
 import { type BrowserSession, type CallerOptions, createCaller } from './caller.ts';
 import { mountOpenApi } from './docs-routes.ts';
-import { createOpenApi, type OpenApi } from './openapi.ts';
+import type { OpenApi } from './openapi.ts';
 import { type AccountApiDeps, mountAccountApi } from './routes.ts';
 import { createExplain } from './words.ts';
 
@@ -32,17 +32,16 @@ export interface AccountApiOptions extends Omit<AccountApiDeps, 'caller'> {
 export interface AccountApi {
   /** Answers everything under /api/ and /openapi.json itself, 404 and 405 too, and passes other paths on. */
   middleware: Middleware;
-  document: OpenApi;
+  document(): Promise<OpenApi>;
 }
 
 export function createAccountApi(options: AccountApiOptions): AccountApi {
   const { issuer, secureCookies, i18n, csrf, entrance, findAccessToken, clients } = options;
-  const document = createOpenApi({
-    issuer,
-    authorizationPath: ROUTES.authorization,
-    tokenPath: ROUTES.token,
-    sessionCookie: cookieNames(secureCookies).session,
-  });
+  let described: Promise<OpenApi> | undefined;
+  const document = () => {
+    described ??= describe();
+    return described;
+  };
   const browser = async (ctx: Context) => (await entrance.signedIn(ctx))?.session;
   const caller = createCaller({ bearer: findAccessToken, browser, csrf, isFresh: options.isFresh });
   const router = new Router();
@@ -58,6 +57,17 @@ export function createAccountApi(options: AccountApiOptions): AccountApi {
     router.allowedMethods() as Middleware,
   ];
   return { document, middleware: inOrder(layers) };
+
+  /** Loaded at the first reader: what puts it together is large. */
+  async function describe(): Promise<OpenApi> {
+    const { createOpenApi } = await import('./openapi.ts');
+    return createOpenApi({
+      issuer,
+      authorizationPath: ROUTES.authorization,
+      tokenPath: ROUTES.token,
+      sessionCookie: cookieNames(secureCookies).session,
+    });
+  }
 }
 
 const noStore: Middleware = (ctx, next) => {

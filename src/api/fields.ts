@@ -1,6 +1,6 @@
 /** The members that callers of the account API send, with their bounds. One schema checks a request and describes it. */
 import { z } from 'zod';
-import 'zod-openapi';
+import type {} from 'zod-openapi';
 import { isHttpsUrl, isLanguageTag, isTimeZone, ONE_LINE } from '../accounts/profile.ts';
 
 /** Counts characters as people and JSON Schema do (code points), not UTF-16 units. */

@@ -5,7 +5,7 @@
  */
 import { lookup as systemLookup } from 'node:dns';
 import { isIP, type LookupFunction, type Socket } from 'node:net';
-import { Agent, buildConnector, fetch as undiciFetch } from 'undici';
+import type { Agent, buildConnector, fetch as undiciFetch } from 'undici';
 import { createAddressGuard } from './outbound-address.ts';
 
 export interface OutboundOptions {
@@ -55,14 +55,24 @@ const NO_BODY = new Set([204, 205, 304]);
 
 export function createOutbound(options: OutboundOptions): Outbound {
   const { timeoutMs = 2_500, maxBytes = 64 * 1024 } = options;
-  const connect = guardedConnector(options, timeoutMs);
-  const dispatcher = new Agent({ connect, connections: CONNECTIONS, maxHeaderSize: 16_384 });
+  const guard = createAddressGuard(options.allow);
+  let client: Promise<Client> | undefined;
+
+  /** Loaded at the first use: most installations send nothing out. */
+  async function open(): Promise<Client> {
+    const undici = await import('undici');
+    const connect = guardedConnector(guard, options.lookup, undici.buildConnector, timeoutMs);
+    const dispatcher = new undici.Agent({ connect, connections: CONNECTIONS, maxHeaderSize: 16_384 });
+    return { fetch: undici.fetch, dispatcher };
+  }
 
   async function outbound(input: string | URL | Request, init?: RequestInit): Promise<Response> {
     const request = requestOf(input, init);
     const signal = AbortSignal.any([request.signal, AbortSignal.timeout(timeoutMs)]);
     try {
-      const response = await undiciFetch(request.url, {
+      client ??= open();
+      const { fetch, dispatcher } = await client;
+      const response = await fetch(request.url, {
         method: request.method,
         headers: [...request.headers],
         body: request.body === null ? null : await request.arrayBuffer(),
@@ -76,11 +86,21 @@ export function createOutbound(options: OutboundOptions): Outbound {
     }
   }
 
-  return Object.assign(outbound, { close: () => dispatcher.close() });
+  const close = async () => (await client)?.dispatcher.close();
+  return Object.assign(outbound, { close });
 }
 
-function guardedConnector({ allow, lookup = systemLookup as LookupFunction }: OutboundOptions, timeout: number) {
-  const guard = createAddressGuard(allow);
+interface Client {
+  fetch: typeof undiciFetch;
+  dispatcher: Agent;
+}
+
+function guardedConnector(
+  guard: ReturnType<typeof createAddressGuard>,
+  lookup: LookupFunction = systemLookup as LookupFunction,
+  connector: typeof buildConnector,
+  timeout: number,
+) {
   const refusal = (host: string) =>
     new OutboundError(
       'address_refused',
@@ -99,7 +119,7 @@ function guardedConnector({ allow, lookup = systemLookup as LookupFunction }: Ou
     });
   };
 
-  const connect = buildConnector({ lookup: guardedLookup, timeout, allowH2: false });
+  const connect = connector({ lookup: guardedLookup, timeout, allowH2: false });
   const guarded: buildConnector.connector = (target, callback) => {
     const host = target.hostname.replace(/^\[|\]$/g, '');
     // A literal address is never looked up.

@@ -1,5 +1,4 @@
 /** Sliding windows of counters, in SQL (durable, shared by instances) or in memory (bounded, of one process). */
-import { LRUCache } from 'lru-cache';
 import type { Database } from '../db/database.ts';
 import { one, run } from '../db/statement.ts';
 
@@ -51,9 +50,17 @@ export function createSqlWindows(db: Database): SqlWindows {
   };
 }
 
-/** For limits whose loss in a restart is no harm; the least recently seen source is forgotten first. */
+interface Window {
+  index: number;
+  before: number;
+  current: number;
+}
+
+/** For limits whose loss in a restart is no harm; the least recently seen source is forgotten first. Grows with the
+ * sources that are seen: a cache that reserves its room at once would hold megabytes for nobody. */
 export function createMemoryWindows({ sources = 100_000 }: { sources?: number } = {}): Windows {
-  const windows = new LRUCache<string, { index: number; before: number; current: number }>({ max: sources });
+  // A Map keeps the order of insertion.
+  const windows = new Map<string, Window>();
   return {
     async hit(key, durationMs) {
       const now = Date.now();
@@ -61,6 +68,8 @@ export function createMemoryWindows({ sources = 100_000 }: { sources?: number } 
       const known = windows.get(key);
       const before = known?.index === index ? known.before : known?.index === index - 1 ? known.current : 0;
       const current = (known?.index === index ? known.current : 0) + 1;
+      if (known) windows.delete(key);
+      else if (windows.size >= sources) windows.delete(windows.keys().next().value as string);
       windows.set(key, { index, before, current });
       return slide(before, now, durationMs, current);
     },
