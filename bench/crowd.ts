@@ -2,17 +2,23 @@
  * Rows of many people: for each an account, a browser session, a grant and a refresh token, as years of use leave them.
  * Written with plain SQL in large transactions. Knows the schema, no server.
  */
-import { randomBytes, randomUUID } from 'node:crypto';
+import { randomUUID } from 'node:crypto';
 import type Sqlite from 'better-sqlite3';
 import { storedIdentifier } from '../src/artifacts/identifier.ts';
 import type { Keyring } from '../src/keyring/keyring.ts';
+import { takeRandom } from '../src/keyring/random.ts';
 
 /** Rows of one transaction, so that the server's own writes get their turn. */
-const BATCH = 2_000;
+const BATCH = 10_000;
 const DAY_MS = 86_400_000;
 const SPAN_MS = 30 * DAY_MS;
 
-export function fill(connection: Sqlite.Database, keyring: Keyring, people: number): void {
+export function fill(
+  connection: Sqlite.Database,
+  keyring: Keyring,
+  people: number,
+  onProgress: (done: number) => void = () => {},
+): void {
   connection.pragma('synchronous = OFF');
   connection.pragma('cache_size = -262144');
   const insert = statements(connection);
@@ -24,6 +30,7 @@ export function fill(connection: Sqlite.Database, keyring: Keyring, people: numb
       }
     });
     batch.immediate();
+    if (from % 100_000 === 0 && from > 0) onProgress(from);
   }
   connection.pragma('wal_checkpoint(TRUNCATE)');
 }
@@ -50,7 +57,7 @@ function statements(connection: Sqlite.Database) {
 }
 
 /** An identifier as it would have been made then. */
-const identifier = (at: number) => at.toString(16).padStart(12, '0') + randomBytes(32).toString('base64url');
+const identifier = (at: number) => at.toString(16).padStart(12, '0') + takeRandom(32).toString('base64url');
 
 function insertPerson(
   insert: ReturnType<typeof statements>,
@@ -61,11 +68,11 @@ function insertPerson(
 ): void {
   const expiresAt = now + SPAN_MS;
   const seconds = { iat: Math.floor(at / 1000), exp: Math.floor(expiresAt / 1000) };
-  const [account, uid, grant] = [randomUUID(), randomBytes(16).toString('base64url'), identifier(at)];
+  const [account, uid, grant] = [randomUUID(), takeRandom(16).toString('base64url'), identifier(at)];
   const [session, token] = [storedIdentifier(identifier(at)), storedIdentifier(identifier(at))];
-  const sealed = (value: object, context: string) => keyring.sealJson('payload', value, context);
+  const sealed = (value: object, context: string) => keyring.seal('payload', JSON.stringify(value), context);
   const base = { ...seconds, accountId: account };
-  const authorizations = { 'app-es256': { sid: randomBytes(16).toString('base64url'), grantId: grant } };
+  const authorizations = { 'app-es256': { sid: takeRandom(16).toString('base64url'), grantId: grant } };
   const openid = { scope: 'openid profile email' };
   const email = `crowd${n}@example.com`;
   insert.account.run(account, email, email, at, `Crowd ${n}`, at, at);

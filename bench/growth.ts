@@ -21,11 +21,17 @@ export interface Growth {
   cpu: number;
 }
 
-const OPERATIONS = ['code flow, ES256', 'refresh with rotation', 'introspection', 'userinfo', 'session list'];
+const OPERATIONS = [
+  ...['client credentials, opaque', 'code flow, ES256', 'refresh with rotation', 'introspection', 'userinfo'],
+  ...['session list', 'password sign-in'],
+];
 
 export async function measureGrowth(
   sizes: [small: number, large: number],
-  options: { rounds: number; seconds: number; warmSeconds: number },
+  {
+    only: wanted = '',
+    ...options
+  }: { rounds: number; seconds: number; warmSeconds: number; only?: string | undefined },
 ): Promise<Growth[]> {
   const servers: Server[] = [];
   try {
@@ -37,7 +43,7 @@ export async function measureGrowth(
       { server: small, people: await makePeople(small, {}, CONNECTIONS), bare: true as const, all: true },
       { server: large, people: await makePeople(large, {}, CONNECTIONS) },
     ];
-    for (const only of OPERATIONS) {
+    for (const only of OPERATIONS.filter((name) => name.includes(wanted))) {
       const [a, b] = await runMatrix(contenders, { ...options, only });
       if (!a || !b?.ratio) continue;
       growth.push({
@@ -58,7 +64,7 @@ async function filledServer(people: number): Promise<Server> {
   await withServices(server, {}, async ({ keyring }) => {
     const connection = new Sqlite(join(server.dataDir, 'latchkey.db'), { timeout: 60_000 });
     try {
-      fill(connection, keyring, people);
+      fill(connection, keyring, people, (done) => process.stdout.write(`${done} of ${people} people\n`));
     } finally {
       connection.close();
     }

@@ -1,28 +1,36 @@
 /**
  * `npm run bench`: what one process of each kind does a second, beside the bare protocol core, in the same run.
  *
- *     npm run bench -- [--quick] [--only NAME] [--write] [--growth PEOPLE | --full] [--rounds N] [--seconds S]
- *     npm run bench -- --against CHECKOUT    another state of this project beside this one
- *     npm run bench -- --profile FOLDER      a CPU profile of the embedded default
+ *     npm run bench -- [--write] [--rounds N] [--seconds S] [--only NAME] [--narrow | --quick]
+ *     npm run bench -- --parts starts,table,mixes     the default: all that takes minutes
+ *     npm run bench -- --growth PEOPLE                 that many accounts and sessions against a thousand
+ *     npm run bench -- --soak MINUTES                  memory under load
+ *     npm run bench -- --against CHECKOUT              another state of this project beside this one
+ *     npm run bench -- --profile FOLDER                a CPU profile of the embedded default
+ *
+ * `--write` puts what was measured into docs/performance.md and keeps the other parts.
  */
-import { mkdirSync, writeFileSync } from 'node:fs';
-import { availableParallelism, tmpdir } from 'node:os';
+import { tmpdir } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { hash } from 'argon2';
 import { startContenders } from './contenders.ts';
+import { type Conditions, type Findings, PARTS, type Part, readReport, writeReport } from './findings.ts';
 import { measureGrowth } from './growth.ts';
-import { describeMachine, fsyncRate, versions } from './machine.ts';
-import { type Result, runMatrix } from './matrix.ts';
-import { markdown } from './report.ts';
+import { describeMachine, fsyncRate, hashesPerSecond, versions } from './machine.ts';
+import { type Contender, type Result, runMatrix } from './matrix.ts';
+import { measureMixes } from './mixes.ts';
+import { writeDocument } from './report.ts';
+import { soak } from './soak.ts';
 import { measureStarts } from './starts.ts';
 
 const { values: options } = parseArgs({
   options: {
+    parts: { type: 'string' },
     quick: { type: 'boolean', default: false },
-    full: { type: 'boolean', default: false },
+    narrow: { type: 'boolean', default: false },
     write: { type: 'boolean', default: false },
     growth: { type: 'string' },
+    soak: { type: 'string' },
     only: { type: 'string' },
     rounds: { type: 'string', default: '5' },
     seconds: { type: 'string' },
@@ -33,9 +41,9 @@ const { values: options } = parseArgs({
 const rounds = Number(options.rounds);
 const seconds = Number(options.seconds ?? (options.quick ? 0.3 : 1.5));
 const length = { rounds, seconds, warmSeconds: options.quick ? 0.3 : 3 };
-const crowd = options.full ? 1_000_000 : Number(options.growth ?? 0);
-const narrow = options.quick || options.profile !== undefined || options.against !== undefined;
+const mixSeconds = options.quick ? 3 : 15;
 const print = (line: string) => process.stdout.write(`${line}\n`);
+const docs = fileURLToPath(new URL('../docs/', import.meta.url));
 
 // What was started ends with us, also when somebody loses patience.
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1));
@@ -43,21 +51,67 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => 
 print(`${describeMachine()}; ${versions()}`);
 const before = fsyncRate(tmpdir());
 print(`${Math.round(before)} fsync/s`);
-const starts = narrow || options.only ? [] : await measureStarts();
-for (const { server, cold, warm, idleMiB } of starts) {
-  print(`${server}: ${Math.round(cold)} ms cold, ${Math.round(warm)} ms warm, ${Math.round(idleMiB)} MiB idle`);
+const found: Partial<Findings> = {};
+const parts = chosenParts();
+if (parts.includes('starts')) found.starts = { starts: await startTimes() };
+if (parts.includes('table') || parts.includes('mixes') || parts.includes('soak')) await onServers();
+if (parts.includes('growth')) found.growth = await growthTo(Number(options.growth));
+if (options.write) write();
+
+/** Growth and soak take long, and only when they are asked for. */
+function chosenParts(): Part[] {
+  if (options.parts)
+    return options.parts.split(',').map((name) => PARTS.find((part) => part === name) ?? unknown(name));
+  if (options.growth || options.soak) {
+    return [...(options.growth ? ['growth' as const] : []), ...(options.soak ? ['soak' as const] : [])];
+  }
+  return options.only || options.against || options.profile ? ['table'] : ['starts', 'table', 'mixes'];
 }
-const { contenders, stop } = await startContenders({ narrow, profile: options.profile, against: options.against });
-let results: Result[];
-try {
-  results = await runMatrix(contenders, { ...length, only: options.only, onResult: show });
-} finally {
-  await stop();
+
+function unknown(name: string): never {
+  throw new Error(`there is no part ${name}; there are ${PARTS.join(', ')}`);
 }
-const growth = crowd > 0 ? await measureGrowth([1000, crowd], length) : [];
-for (const { operation, rate, cpu } of growth)
-  print(`${operation}, ${crowd} people: ${rate.toFixed(2)}, ${cpu.toFixed(2)}`);
-if (options.write) await write();
+
+async function startTimes() {
+  const starts = await measureStarts(options.quick ? 1 : 3);
+  for (const { server, cold, warm, idleMiB } of starts) {
+    print(`${server}: ${Math.round(cold)} ms cold, ${Math.round(warm)} ms warm, ${Math.round(idleMiB)} MiB idle`);
+  }
+  return starts;
+}
+
+async function onServers(): Promise<void> {
+  const small = options.quick || options.narrow || Boolean(options.profile ?? options.against);
+  const narrow = small || !parts.includes('table');
+  const { profile, against } = options;
+  const { contenders, stop } = await startContenders({ narrow, profile, against });
+  const { server, people } = contenders.find((each) => each.server.name === 'embedded') as Contender;
+  try {
+    if (parts.includes('mixes')) {
+      const mixes = await measureMixes(server, people, mixSeconds);
+      print(JSON.stringify(mixes));
+      found.mixes = { seconds: mixSeconds, mixes };
+    }
+    if (parts.includes('table')) {
+      const results = await runMatrix(contenders, { ...length, only: options.only, onResult: show });
+      found.table = { rounds, seconds, results, hashRate: options.write ? await hashesPerSecond() : 0 };
+    }
+    if (parts.includes('soak')) {
+      found.soak = { soak: await soak(server, people, Number(options.soak)) };
+      print(JSON.stringify(found.soak));
+    }
+  } finally {
+    await stop();
+  }
+}
+
+async function growthTo(people: number): Promise<Findings['growth']> {
+  const sizes: [number, number] = [1000, people];
+  const growth = await measureGrowth(sizes, { ...length, only: options.only });
+  for (const { operation, rate, cpu } of growth)
+    print(`${operation}, ${people} people: ${rate.toFixed(2)}, ${cpu.toFixed(2)}`);
+  return { sizes, growth };
+}
 
 function show({ operation, server, slice, ratio }: Result): void {
   const words = [operation.padEnd(28), server.padEnd(18), slice.rate.toFixed(0).padStart(7), '/s'];
@@ -66,28 +120,17 @@ function show({ operation, server, slice, ratio }: Result): void {
   print([...words, ...more, `${slice.rssMiB.toFixed(0)} MiB`, ...against].join('  '));
 }
 
-async function write(): Promise<void> {
-  const fsyncRates: [number, number] = [before, fsyncRate(tmpdir())];
-  const date = new Date().toISOString().slice(0, 10);
-  const hashRate = await hashesPerSecond();
-  const docs = fileURLToPath(new URL('../docs/', import.meta.url));
-  mkdirSync(docs, { recursive: true });
-  writeFileSync(
-    `${docs}performance.md`,
-    markdown({ date, rounds, seconds, fsyncRates, starts, results, hashRate, growth }),
-  );
-}
-
-/** As many at a time as there are cores, with the cost that an installation has by default. */
-async function hashesPerSecond(): Promise<number> {
-  const begun = performance.now();
-  let count = 0;
-  const worker = async () => {
-    while (performance.now() - begun < 3000) {
-      await hash('four quiet herons waiting', { memoryCost: 19_456, timeCost: 2, parallelism: 1 });
-      count += 1;
-    }
+function write(): void {
+  const conditions: Conditions = {
+    date: new Date().toISOString().slice(0, 10),
+    machine: describeMachine(),
+    versions: versions(),
+    fsyncRates: [before, fsyncRate(tmpdir())],
+    command: ['npm run bench --', ...process.argv.slice(2)].join(' '),
   };
-  await Promise.all(Array.from({ length: availableParallelism() }, worker));
-  return (count * 1000) / (performance.now() - begun);
+  const file = `${docs}performance.json`;
+  const report = readReport(file);
+  for (const part of PARTS) if (found[part]) Object.assign(report, { [part]: { ...found[part], conditions } });
+  writeReport(file, report);
+  writeDocument(`${docs}performance.md`, report);
 }

@@ -57,14 +57,18 @@ async function runSlice(server: Server, steps: (() => Promise<void>)[], seconds:
   const cpu = cpuMs(pids) - cpuBefore;
   const elapsed = (performance.now() - begun) / 1000;
   latencies.sort((a, b) => a - b);
-  const at = (part: number) => latencies[Math.floor((latencies.length - 1) * part)] ?? 0;
   return {
     rate: latencies.length / elapsed,
     cpuUs: (cpu * 1000) / latencies.length,
-    p50: at(0.5),
-    p99: at(0.99),
+    p50: at(latencies, 0.5),
+    p99: at(latencies, 0.99),
     rssMiB: rssMiB(pids),
   };
+}
+
+/** The value below which that part of the sorted ones lies. */
+export function at(sorted: number[], part: number): number {
+  return sorted[Math.floor((sorted.length - 1) * part)] ?? 0;
 }
 
 export function median(values: number[]): number {

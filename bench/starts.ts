@@ -13,21 +13,22 @@ export interface Start {
   idleMiB: number;
 }
 
-const REPETITIONS = 3;
 const IDLE_MS = 1500;
 
 /** Cold: an empty compile cache and an empty store. Warm: the second start over both. */
-export async function measureStarts(): Promise<Start[]> {
+export async function measureStarts(repetitions = 3): Promise<Start[]> {
   const cache = (folder: string) => ({ NODE_COMPILE_CACHE: join(folder, 'cache') });
   return [
-    await repeated('bare', (folder) => startBare({ env: cache(folder) })),
-    await repeated('embedded', (folder) => startLatchkey({ name: 'embedded', dataDir: folder, env: cache(folder) })),
+    await repeated(repetitions, 'bare', (folder) => startBare({ env: cache(folder) })),
+    await repeated(repetitions, 'embedded', (folder) =>
+      startLatchkey({ name: 'embedded', dataDir: folder, env: cache(folder) }),
+    ),
   ];
 }
 
-async function repeated(name: string, start: (folder: string) => Promise<Server>): Promise<Start> {
+async function repeated(times: number, name: string, start: (folder: string) => Promise<Server>): Promise<Start> {
   const [cold, warm, idle]: number[][] = [[], [], []];
-  for (let n = 0; n < REPETITIONS; n += 1) {
+  for (let n = 0; n < times; n += 1) {
     const folder = mkdtempSync(join(tmpdir(), 'latchkey-start-'));
     try {
       const first = await start(folder);
