@@ -8,7 +8,7 @@ import { storedIdentifier } from '../src/artifacts/identifier.ts';
 import type { Keyring } from '../src/keyring/keyring.ts';
 import { takeRandom } from '../src/keyring/random.ts';
 
-/** Rows of one transaction, so that the server's own writes get their turn. */
+/** People of one transaction. */
 const BATCH = 10_000;
 const DAY_MS = 86_400_000;
 const SPAN_MS = 30 * DAY_MS;
@@ -20,7 +20,8 @@ export function fill(
   onProgress: (done: number) => void = () => {},
 ): void {
   connection.pragma('synchronous = OFF');
-  connection.pragma('cache_size = -262144');
+  connection.pragma('cache_size = -2097152');
+  connection.pragma('wal_autocheckpoint = 100000');
   const insert = statements(connection);
   const now = Date.now();
   for (let from = 0; from < people; from += BATCH) {

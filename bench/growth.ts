@@ -1,4 +1,6 @@
 /** Two stores that differ only in how full they are, measured in turns. */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import Sqlite from 'better-sqlite3';
 import { fill } from './crowd.ts';
@@ -59,15 +61,26 @@ export async function measureGrowth(
   }
 }
 
+/** The store is filled while no server has it open, which is several times as fast. */
 async function filledServer(people: number): Promise<Server> {
-  const server = await startLatchkey({ name: `${people} people` });
-  await withServices(server, {}, async ({ keyring }) => {
-    const connection = new Sqlite(join(server.dataDir, 'latchkey.db'), { timeout: 60_000 });
+  const dataDir = mkdtempSync(join(tmpdir(), 'latchkey-growth-'));
+  const name = `${people} people`;
+  const first = await startLatchkey({ name, dataDir });
+  await first.stop();
+  await withServices(first, {}, async ({ keyring }) => {
+    const begun = performance.now();
+    const connection = new Sqlite(join(dataDir, 'latchkey.db'), { timeout: 60_000 });
     try {
       fill(connection, keyring, people, (done) => process.stdout.write(`${done} of ${people} people\n`));
     } finally {
       connection.close();
     }
+    process.stdout.write(`${people} people in ${Math.round((performance.now() - begun) / 1000)} s\n`);
   });
-  return server;
+  const server = await startLatchkey({ name, dataDir });
+  const stop = async () => {
+    await server.stop();
+    rmSync(dataDir, { recursive: true, force: true });
+  };
+  return { ...server, stop };
 }
