@@ -18,7 +18,7 @@ export function createLog({ level, pretty, destination }: LogOptions): Log {
   const options: pino.LoggerOptions = {
     level,
     base: null,
-    timestamp: pino.stdTimeFunctions.isoTime,
+    timestamp,
     serializers: { err: (error) => describeError(error) },
     formatters: {
       level: (label) => ({ level: label }),
@@ -32,6 +32,19 @@ export function createLog({ level, pretty, destination }: LogOptions): Log {
   };
   const stream = pretty ? prettyStream(destination) : destination;
   return cleanChildren(pino(options, stream ?? standardOutput()));
+}
+
+let lastMs = 0;
+let lastTime = '';
+
+/** As pino's `isoTime`; lines of one millisecond share the text. */
+function timestamp(): string {
+  const now = Date.now();
+  if (now !== lastMs) {
+    lastMs = now;
+    lastTime = `,"time":"${new Date(now).toISOString()}"`;
+  }
+  return lastTime;
 }
 
 /** pino's formatters don't see the bindings of a child; children inherit this method from their parent. */

@@ -17,7 +17,8 @@ const PATHS: ReadonlySet<string> = new Set([ROUTES.jwks, ...DISCOVERY]);
 const KEPT = new Set(['x-request-id', 'connection']);
 
 type Coding = 'br' | 'gzip' | 'identity';
-type Document = Map<Coding, { bytes: Buffer; etag: string; headers: Record<string, string | number> }>;
+/** The bytes are a string of as many characters, which Node sends in one piece with the headers. */
+type Document = Map<Coding, { bytes: string; etag: string; headers: Record<string, string | number> }>;
 
 export interface DocumentsOptions {
   published: { keys: JWK[] };
@@ -73,7 +74,7 @@ export function createDocuments({ published, headers }: DocumentsOptions) {
           'Content-Length': coded.length,
           ...(coding === 'identity' ? {} : { 'Content-Encoding': coding }),
         };
-        return [coding, { bytes: coded, etag, headers: all }];
+        return [coding, { bytes: coded.toString('latin1'), etag, headers: all }];
       }),
     );
   }
@@ -89,7 +90,8 @@ function send(req: IncomingMessage, res: ServerResponse, document: Document | un
     res.writeHead(304, rest).end();
   } else {
     res.writeHead(200, form.headers);
-    res.end(req.method === 'HEAD' ? undefined : form.bytes);
+    if (req.method === 'HEAD') res.end();
+    else res.end(form.bytes, 'latin1');
   }
   return true;
 }

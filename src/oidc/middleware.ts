@@ -56,10 +56,12 @@ export function createSurroundings(options: SurroundingsOptions) {
   }
 
   async function issued(ctx: KoaContextWithOIDC): Promise<void> {
-    const refreshed = ctx.oidc.entities.RefreshToken;
-    if (refreshed?.grantId) await options.grantSeen(refreshed.grantId);
+    const { oidc } = ctx;
+    const grant = String(oidc.params?.['grant_type']);
+    const { RefreshToken: refreshed, RotatedRefreshToken: rotated } = oidc.entities;
+    // A new refresh token says by itself that the app was here.
+    if (grant === 'refresh_token' && !rotated && refreshed?.grantId) await options.grantSeen(refreshed.grantId);
     // Refreshes and a client's own tokens are too many to be of use to who reads the record.
-    const grant = String(ctx.oidc.params?.['grant_type']);
     if (SIGN_INS.has(grant)) await options.tokensIssued(ctx, grant);
   }
 }

@@ -2,8 +2,9 @@
  * The closed list of what is measured, for Prometheus: a registry for each application. Labels have few values and are
  * never an id or an address. docs/metrics.md describes each; a test keeps both equal. Children are looked up once.
  */
-import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client';
 import { areaOf, METHODS } from './areas.ts';
+import { createDurations } from './durations.ts';
 
 /** What the metrics read of an event of the record. */
 export interface RecordedEvent {
@@ -22,6 +23,7 @@ export interface Gauges {
 
 const HTTP_BUCKETS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
 const DATABASE_BUCKETS = [0.0001, 0.0005, 0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5];
+const STATUS_CLASSES = ['0xx', '1xx', '2xx', '3xx', '4xx', '5xx'];
 const KEY_STATES = ['active', 'next', 'retired'] as const;
 const REGISTRATION_STEPS: Record<string, string> = {
   'registration.started': 'started',
@@ -52,19 +54,8 @@ export function createMetrics({ worker }: { worker?: number | undefined } = {}) 
     };
   }
 
-  function durations(name: string, help: string, labelNames: string[], buckets: number[]) {
-    const metric = new Histogram({ name: `latchkey_${name}`, help, labelNames, buckets, registers });
-    const children = new Map<string, { observe(seconds: number): void }>();
-    return (seconds: number, ...values: string[]): void => {
-      const key = values.join('|');
-      let child = children.get(key);
-      if (!child) {
-        child = metric.labels(...values);
-        children.set(key, child);
-      }
-      child.observe(seconds);
-    };
-  }
+  const durations = (name: string, help: string, labelNames: string[], buckets: number[]) =>
+    createDurations({ name: `latchkey_${name}`, help, labelNames, buckets, registry });
 
   const signIns = counter('sign_ins_total', 'Sign-ins that were tried.', ['method', 'outcome', 'reason']);
   const registrations = counter('registrations_total', 'Steps towards new accounts.', ['step']);
@@ -102,7 +93,12 @@ export function createMetrics({ worker }: { worker?: number | undefined } = {}) 
     },
 
     finished({ method, path, status, seconds }: { method: string; path: string; status: number; seconds: number }) {
-      http(seconds, areaOf(path), METHODS.has(method) ? method : 'other', `${Math.floor(status / 100)}xx`);
+      http(
+        seconds,
+        areaOf(path),
+        METHODS.has(method) ? method : 'other',
+        STATUS_CLASSES[Math.floor(status / 100)] ?? 'other',
+      );
     },
 
     /** An event of the record, after its commit. */
