@@ -5,17 +5,19 @@
 import type Provider from 'oidc-provider';
 import type { Client } from 'oidc-provider';
 import type { ClientMetadata } from './client-store.ts';
+import { orUnavailable } from './unavailable.ts';
 
 /** @param metadata gives the same object as long as nothing has changed, and says how stale that may be. */
 export function rememberClients(
   core: Provider,
   metadata: (clientId: string) => Promise<ClientMetadata | undefined>,
 ): void {
+  const describe = orUnavailable(metadata);
   const made = new WeakMap<ClientMetadata, Client>();
   const find = core.Client.find.bind(core.Client);
 
   core.Client.find = async (clientId: string) => {
-    const described = typeof clientId === 'string' && clientId !== '' ? await metadata(clientId) : undefined;
+    const described = typeof clientId === 'string' && clientId !== '' ? await describe(clientId) : undefined;
     // One of the core's own, or none.
     if (!described) return find(clientId);
     let client = made.get(described);
