@@ -15,7 +15,16 @@ export interface Engine {
    * The body may run again from its start after a serialisation failure: keep side effects out of it.
    */
   write<Result>(unit: Unit<Result>): Promise<Result>;
+  /** As `write`, for statements that need no answer of each other: sent together where that saves round trips. */
+  batch?(statements: readonly Claim[]): Promise<void>;
   close(): Promise<void>;
+}
+
+/** A writing statement, and the error of one that must change a row. */
+export interface Claim {
+  sql: string;
+  params: readonly Value[];
+  lost?: () => Error;
 }
 
 export interface Database extends Engine {

@@ -23,6 +23,8 @@ function timed<Result>(observe: DatabaseObserver, operation: 'read' | 'write', w
 
 /** For an engine that tells the durations of its reads by itself. */
 export function observedWrites(engine: Engine, observe: DatabaseObserver): Engine {
+  const { batch } = engine;
+
   async function write<Result>(unit: Unit<Result>): Promise<Result> {
     let done: Statement[] = [];
     const result = await engine.write(() => {
@@ -38,6 +40,7 @@ export function observedWrites(engine: Engine, observe: DatabaseObserver): Engin
     ...engine,
     run: (sql, ...params) => timed(observe, 'write', () => engine.run(sql, ...params)),
     write: (unit) => timed(observe, 'write', () => write(unit)),
+    ...(batch ? { batch: (statements) => timed(observe, 'write', () => batch(statements)) } : {}),
   };
 }
 

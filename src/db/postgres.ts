@@ -4,7 +4,7 @@
  */
 import { createHash } from 'node:crypto';
 import pg from 'pg';
-import { type Database, driveAsync, type Engine, storageUnavailable, UniqueViolation } from './database.ts';
+import { type Claim, type Database, driveAsync, type Engine, storageUnavailable, UniqueViolation } from './database.ts';
 import { type DatabaseObserver, observed } from './observed.ts';
 import { gatherWrites } from './request-unit.ts';
 import type { Statement, Unit, Value } from './statement.ts';
@@ -33,7 +33,9 @@ export function openPostgres(
     statement_timeout: 10_000,
     application_name: 'latchkey',
     types: types as never,
-  });
+    // What is asked for without waiting is sent without waiting (`together`).
+    pipeline: true,
+  } as pg.PoolConfig);
   // An idle connection that the server drops is replaced by the pool; without a listener it would end the process.
   pool.on('error', () => {});
   // The same for a connection that is lent out: its query fails and is told to the caller.
@@ -75,12 +77,12 @@ export function openPostgres(
     }
   }
 
-  async function once<Result>(unit: Unit<Result>): Promise<Result> {
+  async function once<Result>(work: (client: pg.PoolClient) => Promise<Result>): Promise<Result> {
     const client = await connect();
     let broken: Error | undefined;
     try {
       await client.query('BEGIN');
-      const result = await driveAsync(unit(), (statement) => execute(client, statement));
+      const result = await work(client);
       await client.query('COMMIT');
       return result;
     } catch (error) {
@@ -93,7 +95,18 @@ export function openPostgres(
     }
   }
 
-  const write = <Result>(unit: Unit<Result>): Promise<Result> => again(() => once(unit));
+  const write = <Result>(unit: Unit<Result>): Promise<Result> =>
+    again(() => once((client) => driveAsync(unit(), (statement) => execute(client, statement))));
+
+  /** All in one round trip. The first that fails is the one to tell of: those behind it fail because it did. */
+  async function together(client: pg.PoolClient, statements: readonly Claim[]): Promise<void> {
+    const sent = statements.map(({ sql, params }) => execute(client, { sql, params, want: 'run' }));
+    for (const [index, ended] of (await Promise.allSettled(sent)).entries()) {
+      if (ended.status === 'rejected') throw ended.reason;
+      const { lost } = statements[index] as Claim;
+      if (lost && ended.value === 0) throw lost();
+    }
+  }
 
   async function again<Result>(work: () => Promise<Result>): Promise<Result> {
     for (let attempt = 1; ; attempt += 1) {
@@ -117,6 +130,7 @@ export function openPostgres(
     // Alone, a statement is its own transaction: one round trip instead of three.
     run: (sql, ...params) => again(() => execute(pool, { sql, params, want: 'run' }) as Promise<number>),
     write,
+    batch: (statements) => again(() => once((client) => together(client, statements))),
     close: () => pool.end(),
   };
   return gatherWrites(observe ? observed(engine, observe) : engine);

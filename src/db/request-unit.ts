@@ -4,14 +4,11 @@
  * Knows no request; who answers one opens the unit and answers when it is committed.
  */
 import { AsyncLocalStorage } from 'node:async_hooks';
-import type { Database, Engine } from './database.ts';
-import { run, type Statement, type Steps, type Unit, type Value } from './statement.ts';
-
-/** What is kept: a statement, with the error for one that must change a row, or a unit of work. */
-type Kept = Pick<Statement, 'sql' | 'params'> & { lost?: () => Error };
+import type { Claim, Database, Engine } from './database.ts';
+import { run, type Steps, type Unit, type Value } from './statement.ts';
 
 interface Gathered {
-  kept: (Kept | Unit<void>)[];
+  kept: (Claim | Unit<void>)[];
   /** The commit under way. */
   flushing: Promise<void> | undefined;
   failure: { error: unknown } | undefined;
@@ -85,7 +82,10 @@ export function gatherWrites(engine: Engine, traffic: Traffic = createTraffic(()
 
   async function store(kept: Gathered['kept']): Promise<void> {
     const [only, another] = kept;
-    if (another || typeof only !== 'object') return engine.write(() => all(kept));
+    if (another || typeof only !== 'object') {
+      const plain = engine.batch && kept.every((each) => typeof each === 'object');
+      return plain ? engine.batch?.(kept as Claim[]) : engine.write(() => all(kept));
+    }
     const changed = await engine.run(only.sql, ...only.params);
     if (only.lost && changed === 0) throw only.lost();
   }
