@@ -59,8 +59,16 @@ const flood: Proof<{ people: number; 'ms of delay': number }> = {
   async run(t, { people, 'ms of delay': most }) {
     const issuer = await startWatchedIssuer(t, { env: REAL_HASHES });
     const app = issuer as unknown as TestApp;
-    const client = await inside(issuer, async ({ accounts, clients }) => {
-      await accounts.create({ email: 'ada@example.com', name: 'Ada', password: PASSWORD, verified: true });
+    const client = await inside(issuer, async ({ accounts, clients, db }) => {
+      for (let n = 0; n < people; n += 1) {
+        const password = n === 0 ? { password: PASSWORD } : {};
+        await accounts.create({ email: emailOf(n), name: 'Somebody', verified: true, ...password });
+      }
+      // One hash for all: what it costs to check it is what counts here.
+      await db.run(
+        'UPDATE accounts SET password_hash = (SELECT password_hash FROM accounts WHERE email = ?) WHERE password_hash IS NULL',
+        emailOf(0),
+      );
       const metadata = { client_name: 'App', first_party: true, redirect_uris: [CALLBACK] };
       return (await clients.create({ source: 'cli', metadata })) as unknown as { client_id: string };
     });
@@ -72,8 +80,8 @@ const flood: Proof<{ people: number; 'ms of delay': number }> = {
     const before = await issuer.loop();
     let over = false;
     const probing = probe(issuer, 60_000, () => over);
-    const person = { email: 'ada@example.com', password: PASSWORD };
-    const answers = await Promise.all(pages.map(({ visitor, page }) => signIn(visitor, page, person)));
+    const one = (n: number) => ({ email: emailOf(n), password: PASSWORD });
+    const answers = await Promise.all(pages.map(({ visitor, page }, n) => signIn(visitor, page, one(n))));
     over = true;
     const probes = await probing;
     const during = await issuer.loop();
@@ -121,6 +129,8 @@ async function probe(issuer: Issuer, forMs: number, over = () => false): Promise
   }
   return took;
 }
+
+const emailOf = (n: number) => `person${n}@example.com`;
 
 /** As many files as it has open and a few more: what comes then can't be accepted. */
 const descriptors: Proof<{ connections: number }> = {

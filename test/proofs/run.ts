@@ -1,6 +1,7 @@
 /**
  * `npm run proofs`: every `*.proof.ts` of this folder at full count, and what was measured as a table.
- * `--write` records the table in docs/reliability.md; other arguments are the proofs to run, by file name.
+ * `--write` records the table in docs/reliability.md, `--few` takes the sizes of `npm test`; other arguments are the
+ * proofs to run, by file name.
  */
 import { execFileSync } from 'node:child_process';
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
@@ -25,14 +26,15 @@ const files = readdirSync(folder)
   .sort();
 for (const file of files) {
   const { proofs } = (await import(new URL(file, import.meta.url).href)) as { proofs: Proof[] };
-  for (const { fault, promise, full, run } of proofs) {
+  for (const { fault, promise, few, full, run } of proofs) {
+    const size = process.argv.includes('--few') ? few : full;
     test(`${fault}: ${promise}`, { timeout: 3_600_000 }, async (t) => {
       const started = performance.now();
       try {
-        const measured = await run(t, full);
-        rows.push(row(fault, promise, counts(full), measured, 'holds', performance.now() - started));
+        const measured = await run(t, size);
+        rows.push(row(fault, promise, counts(size), measured, 'holds', performance.now() - started));
       } catch (error) {
-        rows.push(row(fault, promise, counts(full), String((error as Error).message).slice(0, 200), 'BROKEN', 0));
+        rows.push(row(fault, promise, counts(size), String((error as Error).message).slice(0, 200), 'BROKEN', 0));
         throw error;
       }
     });
@@ -46,6 +48,8 @@ after(() => {
     '| fault | promise | size | measured | result | seconds |',
     '|---|---|---|---|---|---|',
     ...rows,
+    '',
+    `Together ${Math.ceil(performance.now() / 60_000)} minutes.`,
   ].join('\n');
   process.stdout.write(`\n${table}\n`);
   if (process.argv.includes('--write')) record(table);
