@@ -95,7 +95,7 @@ const apps = {
   ],
 };
 const password = { ...area, nav: 'security', action: '/account/security/password', minLength: 12 };
-const email = { ...area, nav: 'overview', action: '/account/email', value: '', backUrl: '/account' };
+const email = { ...area, nav: 'overview', action: '/account/email', value: '' };
 const emailCode = {
   ...area,
   nav: 'overview',
@@ -110,7 +110,6 @@ const data = {
   nav: 'overview',
   exportAction: '/account/data/export',
   deleteUrl: '/account/delete',
-  backUrl: '/account',
 };
 const deleting = {
   ...area,
