@@ -37,7 +37,7 @@ import { createResources } from './oidc/resources.ts';
 import { clientValidator } from './oidc/validate.ts';
 import type { Metrics } from './ops/metrics.ts';
 import { createPeople } from './people.ts';
-import { assetsDir, migrationsDir, viewsDir } from './places.ts';
+import { assetsDir, migrationsDir, packageAssets, viewsDir } from './places.ts';
 
 import { createEndings } from './sessions/endings.ts';
 import { createGrantStore } from './sessions/grant-store.ts';
@@ -78,7 +78,7 @@ export async function openServices({ settings, file, log, observer }: ServicesOp
 
   const branding = { name: 'Latchkey', links: {}, ...file.branding };
   const i18n = createI18n({ catalogues: readCatalogues(viewsDir) });
-  const assets = createAssets(assetsDir);
+  const assets = createAssets(assetsDir, packageAssets);
   const renderer = createRenderer({
     viewsDir,
     i18n,

@@ -20,7 +20,7 @@ export function mountData(router: Router, area: Area, { deletion, personalData }
     name: 'data',
     nav: 'overview',
     freshAt: '/account/data',
-    data: async () => ({ exportAction: '/account/data/export', deleteUrl: '/account/delete', backUrl: '/account' }),
+    data: async () => ({ exportAction: '/account/data/export', deleteUrl: '/account/delete' }),
   };
   const deleting: Section = {
     name: 'delete',

@@ -30,7 +30,7 @@ export function mountEmail(router: Router, area: Area, { emailChange, i18n, chal
     name: 'email',
     nav: 'overview',
     freshAt: '/account/email',
-    data: async () => ({ action: '/account/email', value: '', backUrl: '/account' }),
+    data: async () => ({ action: '/account/email', value: '' }),
   };
 
   const code: Section = {

@@ -1,11 +1,11 @@
 /**
  * The files of views/assets at /assets/NAME.HASH.EXT: read and compressed once at start, kept by browsers for ever.
- * Knows only that one folder.
+ * Knows that one folder, and files of packages that it is given names for.
  */
 import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
-import { brotliCompressSync, gzipSync } from 'node:zlib';
+import { brotliCompressSync, constants, gzipSync } from 'node:zlib';
 import type { Middleware } from 'koa';
 
 const TYPES: Readonly<Record<string, string>> = {
@@ -31,9 +31,11 @@ interface Asset {
   bodies(): Map<Coding, { bytes: Buffer; etag: string }>;
 }
 
-/** @throws Error when the folder can't be read or holds a kind of file that has no media type here */
-export function createAssets(dir: string): Assets {
-  const assets = new Map(readdirSync(dir).map((name) => [name, load(path.join(dir, name))]));
+/** `others`: files from elsewhere, by the names under which they are served.
+ * @throws Error when the folder can't be read or holds a kind of file that has no media type here */
+export function createAssets(dir: string, others: Readonly<Record<string, string>> = {}): Assets {
+  const own = readdirSync(dir).map((name) => [name, path.join(dir, name)] as const);
+  const assets = new Map([...own, ...Object.entries(others)].map(([name, file]) => [name, load(file, name)]));
 
   function url(name: string): string {
     const asset = assets.get(name);
@@ -69,7 +71,7 @@ export function createAssets(dir: string): Assets {
   return { url, middleware };
 }
 
-function load(file: string): Asset {
+function load(file: string, name: string): Asset {
   const extension = path.extname(file);
   const type = TYPES[extension];
   if (type === undefined) throw new Error(`${file}: no media type is known for "${extension}" files.`);
@@ -77,7 +79,7 @@ function load(file: string): Asset {
   const hash = createHash('sha256').update(bytes).digest('hex').slice(0, 12);
   let coded: ReturnType<Asset['bodies']> | undefined;
   return {
-    url: `/assets/${path.basename(file, extension)}.${hash}${extension}`,
+    url: `/assets/${path.basename(name, extension)}.${hash}${extension}`,
     type,
     bodies() {
       coded ??= codings(bytes, hash);
@@ -86,10 +88,15 @@ function load(file: string): Asset {
   };
 }
 
+/** Nobody else is served meanwhile: what takes seconds for the last few percent is not asked for. */
+const LARGE = 100_000;
+
 function codings(bytes: Buffer, hash: string): ReturnType<Asset['bodies']> {
+  const large = bytes.length > LARGE;
+  const params = { [constants.BROTLI_PARAM_QUALITY]: large ? 5 : constants.BROTLI_MAX_QUALITY };
   const all: Array<[Coding, Buffer]> = [
-    ['br', brotliCompressSync(bytes)],
-    ['gzip', gzipSync(bytes, { level: 9 })],
+    ['br', brotliCompressSync(bytes, { params })],
+    ['gzip', gzipSync(bytes, { level: large ? 6 : 9 })],
     ['identity', bytes],
   ];
   const useful = all.filter(([coding, coded]) => coding === 'identity' || coded.length < bytes.length);

@@ -9,6 +9,7 @@ import Koa from 'koa';
 import { createAssets } from '../../src/http/assets.ts';
 import { createI18n, type Locale, readCatalogues } from '../../src/http/i18n.ts';
 import { createRenderer } from '../../src/http/render.ts';
+import { packageAssets } from '../../src/places.ts';
 import { MAILS, PAGES } from './pages.ts';
 
 const viewsDir = fileURLToPath(new URL('../../views', import.meta.url));
@@ -19,10 +20,10 @@ const links = {
   support: 'mailto:help@example.org',
 };
 /** As strict as the real one, so that what it forbids is seen missing here. */
-const POLICY = `default-src 'none'; style-src 'self' 'nonce-${NONCE}'; img-src 'self' data:; frame-src 'self'; base-uri 'none'`;
+const POLICY = `default-src 'none'; style-src 'self' 'nonce-${NONCE}'; script-src 'self'; connect-src 'self'; img-src 'self' data:; frame-src 'self'; base-uri 'none'`;
 
 function load(accent: string | undefined) {
-  const assets = createAssets(path.join(viewsDir, 'assets'));
+  const assets = createAssets(path.join(viewsDir, 'assets'), packageAssets);
   const branding = { name: 'Latchkey', links, ...(accent ? { accent: `#${accent}` } : {}) };
   const i18n = createI18n({ catalogues: readCatalogues(viewsDir) });
   const common = { viewsDir, i18n, issuer: 'http://localhost:3000', development: true };

@@ -21,6 +21,8 @@ const overview = {
     zoneinfo: 'Europe/London',
   },
   action: '/account',
+  emailUrl: '/account/email',
+  dataUrl: '/account/data',
   sessionsCount: 3,
   appsCount: 1,
 };
@@ -93,6 +95,30 @@ const apps = {
   ],
 };
 const password = { ...area, nav: 'security', action: '/account/security/password', minLength: 12 };
+const email = { ...area, nav: 'overview', action: '/account/email', value: '' };
+const emailCode = {
+  ...area,
+  nav: 'overview',
+  action: '/account/email/code',
+  resendAction: '/account/email/resend',
+  restartUrl: '/account/email',
+  email: 'ada@lovelace.example',
+  minutes: 10,
+};
+const data = {
+  ...area,
+  nav: 'overview',
+  exportAction: '/account/data/export',
+  deleteUrl: '/account/delete',
+};
+const deleting = {
+  ...area,
+  nav: 'overview',
+  action: '/account/delete',
+  backUrl: '/account/data',
+  days: 14,
+  goneAt: ago(-60 * 24 * 14),
+};
 const event = {
   at: ago(90),
   failed: false,
@@ -178,6 +204,21 @@ export const ACCOUNT: Sample[] = [
   { id: 'events', template: 'account/events', data: events },
   { id: 'events-none', template: 'account/events', data: { ...events, events: [], olderUrl: null } },
   { id: 'security', template: 'account/security', data: security },
+  { id: 'email', template: 'account/email', data: email },
+  {
+    id: 'email-faulty',
+    template: 'account/email',
+    data: { ...email, account: longAccount, value: 'ada@', errors: [fault('email', 'email_invalid')] },
+  },
+  { id: 'email-code', template: 'account/email-code', data: { ...emailCode, notice: 'resent' } },
+  {
+    id: 'email-code-faulty',
+    template: 'account/email-code',
+    data: { ...emailCode, email: longAccount.email, errors: [fault('code', 'code_wrong', { left: 4 })] },
+  },
+  { id: 'data', template: 'account/data', data },
+  { id: 'delete', template: 'account/delete', data: deleting },
+  { id: 'delete-at-once', template: 'account/delete', data: { ...deleting, days: 0, goneAt: null } },
   {
     id: 'security-full',
     template: 'account/security',

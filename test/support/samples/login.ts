@@ -1,5 +1,5 @@
 /** Sign-in and its neighbours, as their routes give the data. */
-import { account, client, csrf, fault, longAccount, longClient, type Sample } from './people.ts';
+import { account, ago, client, csrf, fault, longAccount, longClient, type Sample } from './people.ts';
 
 const flow = { csrf, client, errors: [], notice: null };
 const signIn = {
@@ -177,5 +177,26 @@ export const LOGIN: Sample[] = [
     id: 'back-to-app',
     template: 'login/back-to-app',
     data: { client: { ...client, name: 'Acme Desktop' }, href: 'com.example.acme:/callback?code=x&state=y' },
+  },
+  {
+    id: 'closed',
+    template: 'login/closed',
+    data: { ...flow, action: '/login/f1/closed', leaveAction: '/login/f1/cancel', goneAt: ago(-60 * 24 * 9) },
+  },
+  {
+    id: 'account-closed',
+    template: 'login/account-closed',
+    data: { goneAt: ago(-60 * 24 * 14), loginUrl: '/account' },
+  },
+  { id: 'account-closed-at-once', template: 'login/account-closed', data: { goneAt: null, loginUrl: '/account' } },
+  {
+    id: 'restore-email',
+    template: 'login/restore-email',
+    data: { action: '/email/restore/r1', csrf, email: account.email, errors: [] },
+  },
+  {
+    id: 'restore-password',
+    template: 'login/restore-password',
+    data: { action: '/email/password/r1', csrf, email: account.email, errors: [], minLength: 12 },
   },
 ];

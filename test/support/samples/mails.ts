@@ -23,6 +23,34 @@ export const MAILS: Sample[] = [
     template: 'password-changed',
     data: { when: '2026-11-23T20:15:00.000Z', ip: '192.0.2.41', device: 'Firefox on Linux' },
   },
+  { id: 'change-email', template: 'change-email', data: { code: '481516', minutes: 10 } },
+  {
+    id: 'email-changed',
+    template: 'email-changed',
+    data: {
+      when: '2026-11-23T20:15:00.000Z',
+      ip: '192.0.2.41',
+      device: 'Firefox on Linux',
+      address: 'ada@lovelace.example',
+      link: 'http://localhost:3000/email/restore/0199f3.kq2Yv7b2Rk4w1aQ0s9uTzXc5e8gHjKlMnPqRsTuVwXy',
+      days: 7,
+    },
+  },
+  {
+    id: 'account-closed',
+    template: 'account-closed',
+    data: {
+      when: '2026-11-23T20:15:00.000Z',
+      ip: '192.0.2.41',
+      device: 'Firefox on Linux',
+      until: '2026-12-07T20:15:00.000Z',
+    },
+  },
+  {
+    id: 'account-closed-at-once',
+    template: 'account-closed',
+    data: { when: '2026-11-23T20:15:00.000Z', ip: null, device: null, until: null },
+  },
   {
     id: 'invitation',
     template: 'invitation',
