@@ -149,7 +149,7 @@ test('A17: a session of yesterday is sent to sign in again, and comes back to th
   const late = await visitor.submit(page, { email: 'stale@example.org' }, '^/account/email$');
   assert.match(late.url, /\/login\//);
   assert.equal((await signIn(visitor, late, person)).url, `${app.url}/account/email`);
-  assert.equal(app.mails().length, 0);
+  assert.equal(app.mails().filter(({ to }) => to === 'stale@example.org').length, 0);
   const refused = await api('POST /api/v1/account/email', { json: { email: 'stale@example.org' } });
   assertRefused(refused, 'fresh_proof_required');
   assert.match(refused.headers.get('www-authenticate') ?? '', /insufficient_user_authentication.*max_age="600"/);
@@ -189,7 +189,7 @@ describe('the way back', () => {
     assert.equal(weak.status, 400);
     await owner.submit(weak, { password: NEXT }, 'password');
     assert.equal(await signsIn(app, person.email, NEXT), true);
-    assert.match((await app.mail(person.email)).subject, /password was changed/);
+    await app.mail(person.email, ({ subject }) => /password was changed/.test(subject));
     for (const spent of [link, new URL(next.url).pathname]) assert.equal((await owner.open(spent)).status, 400, 'once');
     const recorded = await types(app, person.id);
     for (const type of ['email.restored', 'password.reset'] as const) assert.ok(recorded.includes(type), type);

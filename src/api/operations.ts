@@ -1,6 +1,7 @@
 /** The account API's calls in one table: what each takes, answers and refuses. Feeds the description, mounts nothing. */
 import { z } from 'zod';
 import { AccountAnswer, AppList, EventList, SessionList } from './answers.ts';
+import { DEVICES } from './device-operations.ts';
 import { EXAMPLES } from './examples.ts';
 import { ExceptQuery, PageQuery, PasswordChange, ProfileChange } from './fields.ts';
 import { errorsOf, type Operation } from './operation.ts';
@@ -124,4 +125,5 @@ export const OPERATIONS: Operation[] = [
     answer: { description: 'The application is disconnected and its tokens have ended.' },
     errors: ['not_found'],
   },
+  ...DEVICES,
 ];

@@ -13,25 +13,25 @@ const code = z
 export const SignInForm = z.strictObject({ csrf, email, password });
 // Its button stands in the form of the password, which is not looked at.
 export const MailSignInForm = z.strictObject({ csrf, email, password: password.optional() });
-export const RegisterForm = z.strictObject({
-  csrf,
-  name: z.string().max(1000),
-  email,
-  password: password.optional(),
-});
+const nameField = z.string().max(1000);
+// Where people sign in by mail instead, nobody chooses a password.
+const chosen = (passwords: boolean): z.ZodType<string | undefined> => (passwords ? password : password.optional());
+export const registerForm = (passwords: boolean) =>
+  z.strictObject({ csrf, name: nameField, email, password: chosen(passwords) });
 export const CodeForm = z.strictObject({ csrf, code });
 export const EmailForm = z.strictObject({ csrf, email });
-// The hidden user name field is there for password managers.
 /** Letters that another browser shows; empty in the browser that asked. */
 export const WordsForm = z.strictObject({ csrf, words: code.default('') });
+// The hidden user name field is there for password managers.
 export const ResetForm = z.strictObject({ csrf, code, password, username: email.optional(), email: email.optional() });
 export const ButtonForm = z.strictObject({ csrf });
 export const DecisionForm = z.strictObject({ csrf, decision: z.enum(['allow', 'deny', 'switch']) });
-export const InvitationForm = z.strictObject({
-  csrf,
-  name: z.string().max(1000),
-  password: password.optional(),
-  username: email.optional(),
-  email: email.optional(),
-});
+export const invitationForm = (passwords: boolean) =>
+  z.strictObject({
+    csrf,
+    name: nameField,
+    password: chosen(passwords),
+    username: email.optional(),
+    email: email.optional(),
+  });
 export const NewPasswordForm = z.strictObject({ csrf, password, username: email.optional() });

@@ -7,7 +7,7 @@ import { AppError, type FieldError } from '../errors.ts';
 import { readForm } from '../http/body.ts';
 import type { Csrf } from '../http/csrf.ts';
 import type { Renderer } from '../http/render.ts';
-import { InvitationForm } from './forms.ts';
+import { invitationForm } from './forms.ts';
 import { seeOther } from './register-routes.ts';
 
 export interface InvitationDeps {
@@ -44,11 +44,10 @@ export function mountInvitations(
 
   router.post('/invitation/:token', async (ctx) => {
     const token = String(ctx['params'].token);
-    const form = await readForm(ctx, InvitationForm);
+    const form = await readForm(ctx, invitationForm(passwords));
     csrf.check(ctx, binding(token), form.csrf);
     try {
-      const password = passwords ? (form.password ?? '') : null;
-      await invitations.accept(token, { name: form.name, password, by: originOf(ctx) });
+      await invitations.accept(token, { name: form.name, password: form.password ?? null, by: originOf(ctx) });
     } catch (error) {
       if (!(error instanceof AppError) || error.fields.length === 0) throw error;
       ctx.status = error.status;

@@ -2,7 +2,7 @@
 import type Router from '@koa/router';
 import type { Context } from 'koa';
 import { AppError } from '../errors.ts';
-import { ButtonForm, CodeForm, RegisterForm } from './forms.ts';
+import { ButtonForm, CodeForm, registerForm } from './forms.ts';
 import type { FlowPage } from './pages.ts';
 import { askedBy, type LoginDeps } from './routes.ts';
 
@@ -51,13 +51,11 @@ export function mountRegistration(router: Router, deps: LoginDeps): void {
   router.post('/register/:uid', (ctx) =>
     pages.submit(
       ctx,
-      RegisterForm,
+      registerForm(passwords),
       async (page, { email, name, password }) => {
         const { flow, locale } = page;
         const asked = askedBy(deps, ctx, page);
-        // A form without the field is a form with an empty one, but where nobody has a password.
-        const chosen = passwords ? (password ?? '') : null;
-        await registration.start({ flow: flow.uid, email, name, password: chosen, locale, ...asked });
+        await registration.start({ flow: flow.uid, email, name, password: password ?? null, locale, ...asked });
         seeOther(ctx, `/verify/${flow.uid}`);
       },
       (page, { email, name }, errors) => form(page, { values: { email, name }, errors }),

@@ -81,11 +81,14 @@ const STATUS: Record<string, number> = {
   '/account/security/password': 400,
   '/account/sessions/unknown/end': 404,
   '/account/apps/unknown/remove': 404,
+  '/account/security/devices/unknown/forget': 404,
+  '/security/not-me/unknown': 403,
   '/account/callback': 400,
   'POST /api/v1/account/password': 400,
   'DELETE /api/v1/account/sessions': 204,
   'DELETE /api/v1/account/sessions/unknown': 404,
   'DELETE /api/v1/account/apps/unknown': 404,
+  'DELETE /api/v1/account/devices/unknown': 404,
   '/': 302,
 };
 

@@ -43,6 +43,8 @@ export function pageDoors({ cookies, flow }: Setting, csrf: { flow: string; acco
     ]),
     ofAccount('/account/sessions/unknown/end'),
     ofAccount('/account/apps/unknown/remove'),
+    ofAccount('/account/security/devices/unknown/forget'),
+    page('/security/not-me/unknown', '', { csrf: 'none' }),
     {
       ...page('/account/callback', cookies.signedIn, { state: 'unknown', code: 'unknown' }),
       ...{ method: 'GET', place: 'query', required: [] },
@@ -63,6 +65,8 @@ export function apiDoors({ tokens }: Setting): Plan[] {
     door('GET', '/api/v1/account/sessions', 'query', { limit: '10' }),
     door('DELETE', '/api/v1/account/sessions', 'query', { except: 'current' }),
     door('DELETE', '/api/v1/account/sessions/unknown', 'query', {}),
+    door('GET', '/api/v1/account/devices', 'query', { limit: '10' }),
+    door('DELETE', '/api/v1/account/devices/unknown', 'query', {}),
     door('GET', '/api/v1/account/apps', 'query', { limit: '10' }),
     door('DELETE', '/api/v1/account/apps/unknown', 'query', {}),
   ];
