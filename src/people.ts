@@ -20,7 +20,8 @@ import { createAccountStore } from './accounts/store.ts';
 import type { Settings } from './config/settings.ts';
 import type { Outbound } from './http/outbound.ts';
 import type { Keyring } from './keyring/keyring.ts';
-import { type AccountAttemptsOptions, createAccountAttempts } from './limits/account-attempts.ts';
+import { createAccountAttempts } from './limits/account-attempts.ts';
+import { createMailBudget, type MailLimit } from './limits/mail-budget.ts';
 
 export interface PeopleOptions extends Pick<AccountParts, 'db' | 'outbox' | 'issuer' | 'endSessions'> {
   audit: DeletionOptions['audit'];
@@ -32,7 +33,7 @@ export interface PeopleOptions extends Pick<AccountParts, 'db' | 'outbox' | 'iss
   /** Reaches the service of breached passwords. */
   ranges: Outbound;
   /** Hears of an attempt that was refused. */
-  onLimited: AccountAttemptsOptions['onRefused'];
+  onLimited(limit: 'account' | 'guesses' | 'code' | MailLimit): void;
 }
 
 export function createPeople({
@@ -52,13 +53,21 @@ export function createPeople({
   const newPasswords = createNewPasswords({ policy, passwords, breaches, audit, serviceName });
   const store = createAccountStore(db);
   const challengeStore = createChallengeStore(db);
-  const challenges = createChallenges({ store: challengeStore, keyring, audit, rules: settings.mailCodes });
   const links = createLinks({ store: challengeStore, keyring });
   const attempts = createAccountAttempts({
     db,
     keyring,
     rules: settings.limits.failures,
     onSlowed: slowedEvents({ audit, accountOf: store.findByEmail }),
+    onRefused: onLimited,
+  });
+  const challenges = createChallenges({
+    store: challengeStore,
+    keyring,
+    audit,
+    rules: settings.mailCodes,
+    attempts,
+    mails: createMailBudget({ keyring, rules: settings.limits.mails }),
     onRefused: onLimited,
   });
   const parts: AccountParts = { ...given, store, challenges, links, passwords, newPasswords, attempts };

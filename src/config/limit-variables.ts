@@ -38,4 +38,16 @@ export const LIMITS = {
     100,
     'Failed proofs in a row of a device that signed in before; then it counts as unknown.',
   ),
+  LATCHKEY_LIMIT_MAILS_PER_ADDRESS: count(
+    '10',
+    4,
+    1000,
+    'Mails with codes to one address in an hour; three of them are kept for devices that signed in before.',
+  ),
+  LATCHKEY_LIMIT_MAILS_PER_PURPOSE: count(
+    '1000',
+    10,
+    1_000_000,
+    'Mails of one purpose (registration, reset) to all strangers together in an hour.',
+  ),
 };

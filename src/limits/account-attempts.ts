@@ -53,6 +53,11 @@ export function createAccountAttempts({ db, keyring, rules, onSlowed, onRefused 
     }
   }
 
+  function* closed(account: string, kind: AttemptKind): Steps<boolean> {
+    const row = yield* store.find(strangersOf(subjectOf(account, kind)));
+    return (row?.failures ?? 0) >= rules.fromUnknown;
+  }
+
   return {
     /**
      * Runs `work` with the try already counted as a failure, and takes the count back when it was none. `work` resolves
@@ -91,10 +96,10 @@ export function createAccountAttempts({ db, keyring, rules, onSlowed, onRefused 
     },
 
     /** Steps: whether strangers had all the guesses that they get. */
-    *closedToStrangers(account: string, kind: AttemptKind): Steps<boolean> {
-      const row = yield* store.find(strangersOf(subjectOf(account, kind)));
-      return (row?.failures ?? 0) >= rules.fromUnknown;
-    },
+    closedToStrangers: closed,
+
+    /** The same, asked by itself. */
+    isClosed: (account: string, kind: AttemptKind): Promise<boolean> => db.write(() => closed(account, kind)),
 
     purge: store.purge,
   };
