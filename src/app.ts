@@ -21,7 +21,6 @@ import { problems } from './http/problem.ts';
 import { requestContext } from './http/request-context.ts';
 import { requestLog } from './http/request-log.ts';
 import { edgeLimits } from './limits/edge.ts';
-import { createMemoryWindows } from './limits/window-store.ts';
 import { mountClosed } from './login/closed-routes.ts';
 import { mountConsent } from './login/consent-routes.ts';
 import { mountEmailRestore } from './login/email-restore-routes.ts';
@@ -116,8 +115,11 @@ export async function createApp(services: Services, { draining, metrics }: AppOp
   });
   mountAccountPages(router, { ...login, entrance, csrf });
   const limits = edgeLimits({
-    actions: { windows: services.windows, perMinute: settings.limits.actionsPerMinute },
-    pages: { windows: createMemoryWindows(), perMinute: settings.limits.pagesPerMinute },
+    actions: { windows: services.requestWindows.exact, perMinute: settings.limits.actionsPerMinute },
+    pages: {
+      windows: services.requestWindows.cheap(settings.limits.pagesPerMinute),
+      perMinute: settings.limits.pagesPerMinute,
+    },
     addressOf: (ctx) => requestContext(ctx.req).address,
     onLimited: metrics.limited,
   });

@@ -6,7 +6,6 @@ import type { Origin, Via } from './audit/events.ts';
 import type { createCookieKeys } from './http/cookies.ts';
 import { bareHeaders, securityHeaders } from './http/headers.ts';
 import { requestContext } from './http/request-context.ts';
-import { createMemoryWindows } from './limits/window-store.ts';
 import { createFlows } from './login/flows.ts';
 import { createProtocolPages } from './login/protocol-pages.ts';
 import { createAdapter } from './oidc/adapter.ts';
@@ -74,7 +73,7 @@ export async function createProtocol(services: Services, options: ProtocolOption
     securityHeaders({ ...transport, machinePaths: MACHINE_PATHS }),
     createTokenWatch(options.observer),
     createSourceLimit({
-      windows: createMemoryWindows(),
+      windows: services.requestWindows.cheap(settings.limits.pagesPerMinute),
       perMinute: settings.limits.pagesPerMinute,
       addressOf,
       refuse,

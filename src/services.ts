@@ -21,6 +21,7 @@ import { createOutboxStore } from './jobs/store.ts';
 import { createKeyring } from './keyring/keyring.ts';
 import { createDataKeyStore } from './keyring/store.ts';
 import { createKnownDevices } from './limits/known-devices.ts';
+import { createRequestWindows } from './limits/request-windows.ts';
 import { createSqlWindows } from './limits/window-store.ts';
 import { createMailbox } from './mail/mailbox.ts';
 import { createPost } from './mail/post.ts';
@@ -182,6 +183,7 @@ export async function openServices({ settings, file, log, observer }: ServicesOp
     rows: { Session: sessionRows, Grant: grants, RefreshToken: refreshTokens },
     keys,
     windows,
+    requestWindows: createRequestWindows({ sql: windows, artifacts }),
     refreshReplays: createRefreshReplayStore({ db, keyring }),
     sessions,
     devices: createKnownDevices({ keyring, secureCookies: settings.secureCookies }),

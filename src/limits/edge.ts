@@ -7,7 +7,7 @@ import type { Context, Middleware } from 'koa';
 import ratelimit from 'koa-ratelimit';
 import { AppError } from '../errors.ts';
 import { sourceOf } from './sources.ts';
-import type { Windows } from './window-store.ts';
+import type { Windows } from './windows.ts';
 
 const MINUTE_MS = 60_000;
 

@@ -4,7 +4,8 @@
  */
 import { LRUCache } from 'lru-cache';
 import { AppError } from '../errors.ts';
-import type { SqlWindows, Windows } from './window-store.ts';
+import type { SqlWindows } from './window-store.ts';
+import type { Windows } from './windows.ts';
 
 export interface Tries {
   /** Wrong tries in `durationMs`, for each key. */

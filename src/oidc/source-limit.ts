@@ -5,7 +5,7 @@
  */
 import type { KoaContextWithOIDC } from 'oidc-provider';
 import { sourceOf } from '../limits/sources.ts';
-import type { Windows } from '../limits/window-store.ts';
+import type { Windows } from '../limits/windows.ts';
 import { MACHINE_PATHS, ROUTES } from './provider.ts';
 import type { Refuse } from './refusal.ts';
 
@@ -26,7 +26,7 @@ export interface SourceLimitOptions {
 
 export function createSourceLimit({ windows, perMinute, addressOf, refuse }: SourceLimitOptions) {
   async function limited(ctx: KoaContextWithOIDC, next: () => Promise<void>): Promise<void> {
-    if ((await windows.hit(sourceOf(addressOf(ctx.req)), MINUTE_MS)) <= perMinute) return next();
+    if ((await windows.hit(`protocol:${sourceOf(addressOf(ctx.req))}`, MINUTE_MS)) <= perMinute) return next();
     const seconds = Math.ceil((MINUTE_MS - (Date.now() % MINUTE_MS)) / 1000);
     const description = `Too many requests came from this address. Try again in ${seconds} seconds.`;
     const headers = { 'Retry-After': String(seconds) };
