@@ -15,13 +15,12 @@ import { createPasswordPolicy } from './accounts/password-policy.ts';
 import { createPasswords } from './accounts/passwords.ts';
 import { createRecovery } from './accounts/recovery.ts';
 import { createRegistration } from './accounts/registration.ts';
-import { slowedEvents } from './accounts/slowed.ts';
 import { createAccountStore } from './accounts/store.ts';
 import type { Settings } from './config/settings.ts';
 import type { Outbound } from './http/outbound.ts';
 import type { Keyring } from './keyring/keyring.ts';
-import { createAccountAttempts } from './limits/account-attempts.ts';
-import { createMailBudget, type MailLimit } from './limits/mail-budget.ts';
+import type { AccountAttempts } from './limits/account-attempts.ts';
+import type { MailBudget, MailLimit } from './limits/mail-budget.ts';
 
 export interface PeopleOptions extends Pick<AccountParts, 'db' | 'outbox' | 'issuer' | 'endSessions'> {
   audit: DeletionOptions['audit'];
@@ -33,7 +32,8 @@ export interface PeopleOptions extends Pick<AccountParts, 'db' | 'outbox' | 'iss
   /** Reaches the service of breached passwords. */
   ranges: Outbound;
   /** Hears of an attempt that was refused. */
-  onLimited(limit: 'account' | 'guesses' | 'code' | MailLimit): void;
+  onLimited(limit: 'code' | MailLimit): void;
+  limits: { attempts: AccountAttempts; mails: MailBudget };
 }
 
 export function createPeople({
@@ -42,10 +42,12 @@ export function createPeople({
   serviceName,
   ranges,
   exporters,
+  limits,
   onLimited,
   ...given
 }: PeopleOptions) {
   const { db, audit } = given;
+  const { attempts, mails } = limits;
   const passwords = createPasswords({ ...settings.argon2, pepper: keyring.key('pepper') });
   const policy = createPasswordPolicy({ minLength: settings.passwordMinLength });
   const url = settings.passwordBreachUrl;
@@ -54,20 +56,12 @@ export function createPeople({
   const store = createAccountStore(db);
   const challengeStore = createChallengeStore(db);
   const links = createLinks({ store: challengeStore, keyring });
-  const attempts = createAccountAttempts({
-    db,
-    keyring,
-    rules: settings.limits.failures,
-    onSlowed: slowedEvents({ audit, accountOf: store.findByEmail }),
-    onRefused: onLimited,
-  });
   const challenges = createChallenges({
     store: challengeStore,
     keyring,
     audit,
     rules: settings.mailCodes,
-    attempts,
-    mails: createMailBudget({ keyring, rules: settings.limits.mails }),
+    ...{ attempts, mails },
     onRefused: onLimited,
   });
   const parts: AccountParts = { ...given, store, challenges, links, passwords, newPasswords, attempts };

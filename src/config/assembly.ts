@@ -29,6 +29,11 @@ export interface Settings {
   limits: {
     actionsPerMinute: number;
     pagesPerMinute: number;
+    registrationsPerHour: number;
+    registrationsPerHourUnfamiliar: number;
+    pushedPerMinute: number;
+    secretsPerMinute: number;
+    unknownClientsPerMinute: number;
     mails: { toAddress: number; ofPurpose: number };
     failures: { perMinute: number; fromSource: number; fromUnknown: number; fromDevice: number };
   };
@@ -107,6 +112,13 @@ export function assemble(values: z.output<typeof Variables>, cwd: string, nodeEn
     limits: {
       actionsPerMinute: values.LATCHKEY_LIMIT_ACTIONS_PER_MINUTE,
       pagesPerMinute: values.LATCHKEY_LIMIT_PAGES_PER_MINUTE,
+      registrationsPerHour: values.LATCHKEY_LIMIT_REGISTRATIONS_PER_HOUR,
+      registrationsPerHourUnfamiliar:
+        values.LATCHKEY_LIMIT_REGISTRATIONS_UNFAMILIAR ??
+        (development ? values.LATCHKEY_LIMIT_REGISTRATIONS_PER_HOUR : 5),
+      pushedPerMinute: values.LATCHKEY_LIMIT_PUSHED_PER_MINUTE,
+      secretsPerMinute: values.LATCHKEY_LIMIT_CLIENT_SECRETS_PER_MINUTE,
+      unknownClientsPerMinute: values.LATCHKEY_LIMIT_UNKNOWN_CLIENTS_PER_MINUTE,
       mails: {
         toAddress: values.LATCHKEY_LIMIT_MAILS_PER_ADDRESS,
         ofPurpose: values.LATCHKEY_LIMIT_MAILS_PER_PURPOSE,

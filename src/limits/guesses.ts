@@ -3,7 +3,7 @@
  * guesses gain nothing. Doesn't know what is guessed.
  */
 import { LRUCache } from 'lru-cache';
-import { AppError } from '../errors.ts';
+import { tooMany } from './refusal.ts';
 import type { SqlWindows } from './window-store.ts';
 import type { Windows } from './windows.ts';
 
@@ -18,7 +18,7 @@ export function createCountedTries(windows: Pick<SqlWindows, 'hit' | 'takeBack'>
   /** Resolves with what `look` found, undefined for a wrong try. @throws AppError too_many_attempts. */
   return async function attempt<Found>({ limits, durationMs }: Tries, look: () => Promise<Found | undefined>) {
     for (const { key, max } of limits) {
-      if ((await windows.hit(key, durationMs)) > max) throw tooMany(durationMs / 1000);
+      if ((await windows.hit(key, durationMs)) > max) throw tooMany({ seconds: durationMs / 1000, limit: max });
     }
     const found = await look();
     if (found !== undefined) for (const { key } of limits) await windows.takeBack(key, durationMs);
@@ -48,7 +48,7 @@ export function createFailures({ windows, max, durationMs, keys = 100_000 }: Fai
     /** @throws AppError too_many_attempts. To be asked in the same turn in which the comparison is made. */
     check(key: string): void {
       const { failures, until } = current(key);
-      if (failures >= max) throw tooMany((until - Date.now()) / 1000);
+      if (failures >= max) throw tooMany({ seconds: (until - Date.now()) / 1000, limit: max });
     },
 
     /** @returns how many there were in this window, in all instances. */
@@ -64,7 +64,3 @@ export function createFailures({ windows, max, durationMs, keys = 100_000 }: Fai
 }
 
 export type Failures = ReturnType<typeof createFailures>;
-
-function tooMany(seconds: number): AppError {
-  return new AppError('too_many_attempts', { retryAfter: Math.max(1, Math.ceil(seconds)) });
-}

@@ -8,6 +8,8 @@ export interface SqlWindows extends Windows {
   count(key: string, durationMs: number, now: number, hits: number): Promise<Counts>;
   /** Undoes one hit of the window of this moment. */
   takeBack(key: string, durationMs: number): Promise<void>;
+  /** Whether the window of this moment, or the one before it, has a hit. */
+  has(key: string, durationMs: number): Promise<boolean>;
   purge(limit: number): Promise<number>;
 }
 
@@ -40,6 +42,12 @@ export function createSqlWindows(db: Database): SqlWindows {
     hit: (key, durationMs) => db.write(() => hitWindow(key, durationMs)),
     count: (key, durationMs, now, hits) => db.write(() => countWindow(key, durationMs, now, hits)),
     takeBack: (key, durationMs) => db.write(() => takeBackHit(key, durationMs)),
+
+    async has(key, durationMs) {
+      const index = Math.floor(Date.now() / durationMs);
+      const sql = 'SELECT id FROM rate_windows WHERE id IN (?, ?) AND hits > 0 LIMIT 1';
+      return (await db.one(sql, `${key}|${index}`, `${key}|${index - 1}`)) !== undefined;
+    },
 
     purge: (limit) =>
       db.run(

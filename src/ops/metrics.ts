@@ -30,7 +30,16 @@ const REGISTRATION_STEPS: Record<string, string> = {
 };
 
 /** A limit that refused something. */
-export type LimitName = 'action' | 'page' | 'account' | 'guesses' | 'code' | 'mail_address' | 'mail_purpose';
+export type LimitName =
+  | 'action'
+  | 'page'
+  | 'registration'
+  | 'blocked'
+  | 'account'
+  | 'guesses'
+  | 'code'
+  | 'mail_address'
+  | 'mail_purpose';
 
 export type Metrics = ReturnType<typeof createMetrics>;
 
