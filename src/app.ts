@@ -20,8 +20,8 @@ import { pageErrors } from './http/pages.ts';
 import { problems } from './http/problem.ts';
 import { requestContext } from './http/request-context.ts';
 import { requestLog } from './http/request-log.ts';
+import { turnAway } from './http/turn-away.ts';
 import { edgeLimits } from './limits/edge.ts';
-import { createMemoryWindows } from './limits/window-store.ts';
 import { mountClosed } from './login/closed-routes.ts';
 import { mountConsent } from './login/consent-routes.ts';
 import { mountEmailRestore } from './login/email-restore-routes.ts';
@@ -87,6 +87,7 @@ export async function createApp(services: Services, { draining, metrics }: AppOp
     login: createLogin({
       ...services,
       ...{ flows, originOf, enterable: accounts.enterable, kindsOf: services.factors.kindsOf },
+      devices: { ...services.devices, remember },
       remembered: services.remembered,
       passwords: settings.emailSignIn !== 'instead',
       secondFactorForAll: settings.factors.required === 'everybody',
@@ -116,9 +117,12 @@ export async function createApp(services: Services, { draining, metrics }: AppOp
   });
   mountAccountPages(router, { ...login, entrance, csrf });
   const limits = edgeLimits({
-    actions: { windows: services.windows, perMinute: settings.limits.actionsPerMinute },
-    pages: { windows: createMemoryWindows(), perMinute: settings.limits.pagesPerMinute },
+    windows: services.requestWindows,
+    rules: settings.limits,
     addressOf: (ctx) => requestContext(ctx.req).address,
+    isAllowed: services.addresses.isAllowed,
+    deviceOf: services.devices.idOf,
+    isFamiliar: services.familiar.isFamiliar,
     onLimited: metrics.limited,
   });
   const api = createAccountApi({
@@ -174,8 +178,20 @@ export async function createApp(services: Services, { draining, metrics }: AppOp
     // With a token it is asked by its inner address, too; without one, a name that leads here must not open it.
     anyHostPaths: settings.metricsToken ? [...HEALTH_PATHS, METRICS_PATH] : HEALTH_PATHS,
     observe: requestLog({ log, quietPaths: [...HEALTH_PATHS, METRICS_PATH], onFinished: metrics.finished }),
-    next: (req, res) => void (protocol.serves(req.url ?? '') ? protocol.listener(req, res) : ours(req, res)),
+    next: turnAway({
+      rules: services.addresses,
+      free: HEALTH_PATHS,
+      onTurnedAway: () => metrics.limited('blocked'),
+      next: (req, res) => void (protocol.serves(req.url ?? '') ? protocol.listener(req, res) : ours(req, res)),
+    }),
   });
+
+  /** The browser and the address from which somebody signed in. */
+  function remember(ctx: Context, address: string): void {
+    services.devices.remember(ctx, address);
+    const from = requestContext(ctx.req).address;
+    services.familiar.remember(from).catch((err) => log.warn({ err }, 'a familiar address was not noted'));
+  }
 
   function origin({ req }: { req: Context['req'] }, via: Via): Origin {
     const { ip, userAgent } = visitorOf(req);

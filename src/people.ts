@@ -15,12 +15,12 @@ import { createPasswordPolicy } from './accounts/password-policy.ts';
 import { createPasswords } from './accounts/passwords.ts';
 import { createRecovery } from './accounts/recovery.ts';
 import { createRegistration } from './accounts/registration.ts';
-import { slowedEvents } from './accounts/slowed.ts';
 import { createAccountStore } from './accounts/store.ts';
 import type { Settings } from './config/settings.ts';
 import type { Outbound } from './http/outbound.ts';
 import type { Keyring } from './keyring/keyring.ts';
-import { type AccountAttemptsOptions, createAccountAttempts } from './limits/account-attempts.ts';
+import type { AccountAttempts } from './limits/account-attempts.ts';
+import type { MailBudget, MailLimit } from './limits/mail-budget.ts';
 
 export interface PeopleOptions extends Pick<AccountParts, 'db' | 'outbox' | 'issuer' | 'endSessions'> {
   audit: DeletionOptions['audit'];
@@ -32,7 +32,8 @@ export interface PeopleOptions extends Pick<AccountParts, 'db' | 'outbox' | 'iss
   /** Reaches the service of breached passwords. */
   ranges: Outbound;
   /** Hears of an attempt that was refused. */
-  onLimited: AccountAttemptsOptions['onRefused'];
+  onLimited(limit: 'code' | MailLimit): void;
+  limits: { attempts: AccountAttempts; mails: MailBudget };
 }
 
 export function createPeople({
@@ -41,10 +42,12 @@ export function createPeople({
   serviceName,
   ranges,
   exporters,
+  limits,
   onLimited,
   ...given
 }: PeopleOptions) {
   const { db, audit } = given;
+  const { attempts, mails } = limits;
   const passwords = createPasswords({ ...settings.argon2, pepper: keyring.key('pepper') });
   const policy = createPasswordPolicy({ minLength: settings.passwordMinLength });
   const url = settings.passwordBreachUrl;
@@ -52,13 +55,13 @@ export function createPeople({
   const newPasswords = createNewPasswords({ policy, passwords, breaches, audit, serviceName });
   const store = createAccountStore(db);
   const challengeStore = createChallengeStore(db);
-  const challenges = createChallenges({ store: challengeStore, keyring, audit, rules: settings.mailCodes });
   const links = createLinks({ store: challengeStore, keyring });
-  const attempts = createAccountAttempts({
-    db,
+  const challenges = createChallenges({
+    store: challengeStore,
     keyring,
-    rules: settings.limits.failures,
-    onSlowed: slowedEvents({ audit, accountOf: store.findByEmail }),
+    audit,
+    rules: settings.mailCodes,
+    ...{ attempts, mails },
     onRefused: onLimited,
   });
   const parts: AccountParts = { ...given, store, challenges, links, passwords, newPasswords, attempts };

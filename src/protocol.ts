@@ -6,7 +6,6 @@ import type { Origin, Via } from './audit/events.ts';
 import type { createCookieKeys } from './http/cookies.ts';
 import { bareHeaders, securityHeaders } from './http/headers.ts';
 import { requestContext } from './http/request-context.ts';
-import { createMemoryWindows } from './limits/window-store.ts';
 import { createFlows } from './login/flows.ts';
 import { createProtocolPages } from './login/protocol-pages.ts';
 import { createAdapter } from './oidc/adapter.ts';
@@ -20,6 +19,7 @@ import { createIssuing } from './oidc/issuing.ts';
 import { createLogoutNotices } from './oidc/logout-notice.ts';
 import { createSurroundings } from './oidc/middleware.ts';
 import { createOneUnit } from './oidc/one-unit.ts';
+import { createPollingLimit } from './oidc/polling.ts';
 import { createProvider, MACHINE_PATHS, ROUTES } from './oidc/provider.ts';
 import { createRefreshReplay } from './oidc/refresh-replay.ts';
 import { createRefuser } from './oidc/refusal.ts';
@@ -68,14 +68,21 @@ export async function createProtocol(services: Services, options: ProtocolOption
     visitorOf: options.visitorOf,
   });
   const addressOf = (req: Context['req']) => requestContext(req).address;
-  const limitGuesses = createGuessLimits({ windows: services.windows, addressOf, onClosed: secretGuessed });
+  const limitGuesses = createGuessLimits({
+    windows: services.windows,
+    rules: settings.limits,
+    addressOf,
+    onClosed: secretGuessed,
+  });
+  const limitPolling = createPollingLimit();
   const transport = { https: secureCookies, hstsSubdomains: settings.hstsSubdomains };
   const layers = [
     securityHeaders({ ...transport, machinePaths: MACHINE_PATHS }),
     createTokenWatch(options.observer),
     createSourceLimit({
-      windows: createMemoryWindows(),
-      perMinute: settings.limits.pagesPerMinute,
+      windows: services.requestWindows,
+      rules: settings.limits,
+      isAllowed: services.addresses.isAllowed,
       addressOf,
       refuse,
     }),
@@ -133,6 +140,7 @@ export async function createProtocol(services: Services, options: ProtocolOption
       fetch: services.outbound,
     });
     limitGuesses(core);
+    limitPolling(core);
     rememberClients(core, clients.metadata);
     for (const layer of [outermost, ...layers]) core.use(layer as never);
     core.on('server_error', (ctx, error) => coreFailed(error, ctx));

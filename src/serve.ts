@@ -59,6 +59,7 @@ export async function serve({ settings, file, log, worker }: ServeOptions): Prom
       services.windows.purge,
       services.attempts.purge,
       services.deletion.sweep,
+      services.addresses.purge,
       services.audit.sweep,
       services.deadLetters.sweep,
     ],

@@ -2,6 +2,8 @@
  * doors to these. */
 import { join } from 'node:path';
 import type { Logger } from 'pino';
+import { slowedEvents } from './accounts/slowed.ts';
+import { createAccountStore } from './accounts/store.ts';
 import { createSqlArtifacts } from './artifacts/sql.ts';
 import { createAuditLog } from './audit/log.ts';
 import { openRedis, openSmtp } from './backends.ts';
@@ -20,8 +22,7 @@ import { createOutbox } from './jobs/outbox.ts';
 import { createOutboxStore } from './jobs/store.ts';
 import { createKeyring } from './keyring/keyring.ts';
 import { createDataKeyStore } from './keyring/store.ts';
-import { createKnownDevices } from './limits/known-devices.ts';
-import { createSqlWindows } from './limits/window-store.ts';
+import { createLimits } from './limits/parts.ts';
 import { createMailbox } from './mail/mailbox.ts';
 import { createPost } from './mail/post.ts';
 import { createClientStore } from './oidc/client-store.ts';
@@ -35,7 +36,7 @@ import { createKeys, rotationEvent } from './oidc/keys.ts';
 import { ACCOUNT_CLIENT_ID } from './oidc/provider.ts';
 import { createResources } from './oidc/resources.ts';
 import { clientValidator } from './oidc/validate.ts';
-import type { Metrics } from './ops/metrics.ts';
+import type { LimitName, Metrics } from './ops/metrics.ts';
 import { createPeople } from './people.ts';
 import { assetsDir, migrationsDir, packageAssets, viewsDir } from './places.ts';
 
@@ -143,7 +144,19 @@ export async function openServices({ settings, file, log, observer }: ServicesOp
 
   // A padded range of breached passwords is larger than other answers.
   const ranges = createOutbound({ allow: [...settings.outboundAllow, ...neighbours], maxBytes: 512 * 1024 });
-  const windows = createSqlWindows(db);
+  const onLimited = (limit: LimitName) => observer?.limited(limit);
+  const limits = createLimits({
+    db,
+    keyring,
+    audit,
+    artifacts,
+    secureCookies: settings.secureCookies,
+    rules: settings.limits,
+    onSlowed: slowedEvents({ audit, accountOf: createAccountStore(db).findByEmail }),
+    onRefused: onLimited,
+    onError: (error) => log.warn({ err: error }, 'the rules for addresses could not be read'),
+  });
+  const { windows } = limits;
   const { remembered, endSessions } = createMemory({ db, keyring, audit, settings }, sessions.ending);
   const { parts, ...people } = createPeople({
     exporters: createExporters({ sessions: sessionRows, grants, consents, audit, outbox: outboxStore, remembered }),
@@ -156,7 +169,7 @@ export async function openServices({ settings, file, log, observer }: ServicesOp
     serviceName: branding.name,
     issuer,
     endSessions,
-    onLimited: (limit) => observer?.limited(limit),
+    ...{ limits, onLimited },
   });
 
   return {
@@ -181,10 +194,9 @@ export async function openServices({ settings, file, log, observer }: ServicesOp
     consents,
     rows: { Session: sessionRows, Grant: grants, RefreshToken: refreshTokens },
     keys,
-    windows,
+    ...limits,
     refreshReplays: createRefreshReplayStore({ db, keyring }),
     sessions,
-    devices: createKnownDevices({ keyring, secureCookies: settings.secureCookies }),
     ...people,
     ...createSignIns({ ...parts, audit, windows, endSessions }, settings),
     ...createFactorParts({ db }),

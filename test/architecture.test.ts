@@ -27,7 +27,8 @@ const MAY_IMPORT: Record<string, string[]> = {
   mail: ['errors.ts'],
 
   jobs: [...STORAGE, 'audit'],
-  limits: STORAGE,
+  // What the operator says of addresses is recorded.
+  limits: [...STORAGE, 'audit'],
   audit: STORAGE,
   accounts: [...STORAGE, 'jobs', 'limits', 'audit'],
   // What protects an account beyond its password, and how sure a sign-in is; knows no page and no protocol.

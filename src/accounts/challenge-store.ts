@@ -13,6 +13,10 @@ export interface Challenge {
   flow: string;
   account_id: string | null;
   sent_to: string;
+  /** The known device that asked for it. */
+  device: string | null;
+  /** Length of the code; six when empty. */
+  digits: number | null;
   mac: string;
   data: string | null;
   attempts: number;
@@ -23,6 +27,10 @@ export interface Challenge {
   /** When another browser confirmed a mailed sign-in. */
   confirmed_at: number | null;
 }
+
+/** The device and the length of codes only. */
+type NewChallenge = Omit<Challenge, 'attempts' | 'consumed_at' | 'confirmed_at' | 'device' | 'digits'> &
+  Partial<Pick<Challenge, 'device' | 'digits'>>;
 
 export function createChallengeStore(db: Database) {
   return {
@@ -49,15 +57,17 @@ export function createChallengeStore(db: Database) {
       }),
 
     // What follows are steps of a caller's unit of work.
-    *insert(challenge: Omit<Challenge, 'attempts' | 'consumed_at' | 'confirmed_at'>) {
+    *insert(challenge: NewChallenge) {
       yield* run(
-        `INSERT INTO challenges (id, purpose, flow, account_id, sent_to, mac, data, attempts, max_attempts, created_at,
-           expires_at) VALUES (?, ?, ?, ?, ?, ?, ?, 0, ?, ?, ?)`,
+        `INSERT INTO challenges (id, purpose, flow, account_id, sent_to, device, digits, mac, data, attempts,
+           max_attempts, created_at, expires_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 0, ?, ?, ?)`,
         challenge.id,
         challenge.purpose,
         challenge.flow,
         challenge.account_id,
         challenge.sent_to,
+        challenge.device,
+        challenge.digits,
         challenge.mac,
         challenge.data,
         challenge.max_attempts,
@@ -66,13 +76,15 @@ export function createChallengeStore(db: Database) {
       );
     },
 
-    /** When codes of this purpose went to this address since `since`, newest first. */
-    *sentSince(purpose: ChallengePurpose, sentTo: string, since: number) {
+    /** When codes of this purpose went to this address since `since`, newest first: those that this device asked for, or
+     * those that strangers did. */
+    *sentSince(purpose: ChallengePurpose, sentTo: string, device: string | null, since: number) {
       const rows = yield* all<{ created_at: number }>(
-        `SELECT created_at FROM challenges WHERE sent_to = ? AND purpose = ? AND created_at > ?
+        `SELECT created_at FROM challenges WHERE sent_to = ? AND purpose = ? AND COALESCE(device, '') = ? AND created_at > ?
          ORDER BY created_at DESC LIMIT 50`,
         sentTo,
         purpose,
+        device ?? '',
         since,
       );
       return rows.map((row) => row.created_at);

@@ -9,6 +9,7 @@ import { type Origin, SYSTEM } from '../audit/events.ts';
 import type { Database } from '../db/database.ts';
 import { AppError } from '../errors.ts';
 import type { Outbox } from '../jobs/outbox.ts';
+import type { Device } from '../limits/known-devices.ts';
 import type { Challenge } from './challenge-store.ts';
 import type { Challenges } from './challenges.ts';
 import { canonicalEmail } from './email.ts';
@@ -55,12 +56,19 @@ const WORDS = 6;
 
 export function createMailedSignIn({ db, audit, store, challenges, outbox, issuer }: MailedSignInOptions) {
   /** Steps: one code and link, real for an account that may be entered, else a decoy that sends nothing. */
-  function* send(canonical: string, flow: string, locale: string, asking: Asking) {
+  function* send(canonical: string, flow: string, locale: string, asking: Asking, browser?: Device) {
     const account = yield* store.findByEmail(canonical);
     const real = account !== undefined && account.status !== 'disabled';
     const secret = randomBytes(32).toString('base64url');
     const sealed: Sealed = { locale, link: hashOf(secret), words: newWords(), asking };
-    const request = { flow, sentTo: canonical, accountId: account?.id ?? null, data: sealed, decoy: !real };
+    const request = {
+      flow,
+      sentTo: canonical,
+      accountId: account?.id ?? null,
+      data: sealed,
+      decoy: !real,
+      device: browser,
+    };
     const { id, code, expiresAt } = yield* challenges.issue({ purpose: 'signin', ...request });
     const { application, device, ip } = asking;
     const link = `${issuer}/sign-in/${id}.${secret}`;
@@ -107,7 +115,7 @@ export function createMailedSignIn({ db, audit, store, challenges, outbox, issue
       if (!email) throw new AppError('invalid_request', { fields: [{ field: 'email', code: 'email_invalid' }] });
       const asking = { application: input.application, device: by.device, ip: by.ip, at: Date.now() };
       await db.write(function* () {
-        const account = yield* send(email.canonical, input.flow, input.locale, asking);
+        const account = yield* send(email.canonical, input.flow, input.locale, asking, input.device);
         const details = { purpose: 'signin', reason: 'to_sign_in', address: audit.pseudonym(email.canonical) };
         yield* audit.record({ type: 'code.sent', account, client, by, details });
       });
@@ -115,12 +123,12 @@ export function createMailedSignIn({ db, audit, store, challenges, outbox, issue
     },
 
     /** Another code and link; the earlier ones stop working. */
-    async resend(flow: string): Promise<void> {
+    async resend(flow: string, device?: Device): Promise<void> {
       const challenge = await challenges.pending(flow, ['signin']);
       if (!challenge) throw over();
       const { locale, asking } = challenges.dataOf<Sealed>(challenge);
       await db.write(function* () {
-        yield* send(challenge.sent_to, flow, locale, { ...asking, at: Date.now() });
+        yield* send(challenge.sent_to, flow, locale, { ...asking, at: Date.now() }, device);
       });
       outbox.wake();
     },
@@ -132,8 +140,8 @@ export function createMailedSignIn({ db, audit, store, challenges, outbox, issue
     },
 
     /** The code, typed where it was asked for. @throws AppError invalid_code, code_expired. */
-    async prove(flow: string, code: string, { by = SYSTEM }: Asked): Promise<Account> {
-      return complete(await challenges.prove(flow, ['signin'], code, by), by);
+    async prove(flow: string, code: string, { by = SYSTEM, device }: Asked): Promise<Account> {
+      return complete(await challenges.prove(flow, ['signin'], code, by, device), by);
     },
 
     /** What a link is about; opening it changes nothing. @throws AppError code_expired. */

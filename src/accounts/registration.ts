@@ -6,6 +6,7 @@ import { randomUUID } from 'node:crypto';
 import { type Origin, SYSTEM } from '../audit/events.ts';
 import { UniqueViolation } from '../db/database.ts';
 import { AppError, type FieldError } from '../errors.ts';
+import type { Device } from '../limits/known-devices.ts';
 import type { Challenge } from './challenge-store.ts';
 import { canonicalEmail, domainAllowed } from './email.ts';
 import type { AccountParts } from './parts.ts';
@@ -61,7 +62,7 @@ export function createRegistration(options: RegistrationOptions) {
       const passwordHash = input.password === null ? null : await newPasswords.hash(input.password);
       const pending: Pending = { email: email.address, name, passwordHash, locale: input.locale };
       await db.write(function* () {
-        yield* send(email.canonical, input.flow, pending);
+        yield* send(email.canonical, input.flow, pending, input.device);
         // Not whose address it is: there may be nobody yet.
         const details = { address: audit.pseudonym(email.canonical) };
         yield* audit.record({ type: 'registration.started', client, by, details });
@@ -70,12 +71,12 @@ export function createRegistration(options: RegistrationOptions) {
     },
 
     /** Another code for the same flow; the earlier one stops working. */
-    async resend(flow: string): Promise<void> {
+    async resend(flow: string, device?: Device): Promise<void> {
       const challenge = await challenges.pending(flow, ['register']);
       if (!challenge) throw new AppError('code_expired');
       const pending = challenges.dataOf<Pending>(challenge);
       await db.write(function* () {
-        yield* send(challenge.sent_to, flow, pending);
+        yield* send(challenge.sent_to, flow, pending, device);
       });
       outbox.wake();
     },
@@ -99,7 +100,7 @@ export function createRegistration(options: RegistrationOptions) {
     },
   };
 
-  function* send(canonical: string, flow: string, pending: Pending) {
+  function* send(canonical: string, flow: string, pending: Pending, device: Device | undefined) {
     const known = (yield* store.findByEmail(canonical)) !== undefined;
     const request = {
       purpose: 'register' as const,
@@ -108,6 +109,7 @@ export function createRegistration(options: RegistrationOptions) {
       accountId: null,
       data: pending,
       decoy: known,
+      device,
     };
     const { code, expiresAt } = yield* challenges.issue(request);
     const mail = known

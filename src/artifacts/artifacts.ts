@@ -43,6 +43,8 @@ export interface Artifacts {
     state(): VolatileState;
     /** What is not found now may be there and come back. */
     away(): boolean;
+    /** Counts a hit in a fixed window; undefined when that can't be done now. What it forgets nobody finds elsewhere. */
+    count(key: string, durationMs: number, now: number): Promise<{ current: number; before: number } | undefined>;
   };
   close(): Promise<void>;
 }

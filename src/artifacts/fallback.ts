@@ -136,7 +136,21 @@ export function createFallback({ sql, ledger, values, watch, keyring }: Fallback
     },
 
     purge: sql.purge,
-    volatile: { state: watch.state, away: () => !reads.closed() },
+    volatile: {
+      state: watch.state,
+      away: () => !reads.closed(),
+      async count(key, durationMs, now) {
+        if (!writes.closed()) return undefined;
+        try {
+          const counts = await values.count(key, durationMs, now);
+          writes.answered();
+          return counts;
+        } catch (error) {
+          writes.failed(error);
+          return undefined;
+        }
+      },
+    },
 
     async close() {
       watch.stop();

@@ -9,6 +9,11 @@ import { openRedis, type RedisTarget } from './redis-client.ts';
 
 const PREFIX = 'latchkey:value:';
 const POINTER = 'latchkey:user_code:';
+const COUNTER = 'latchkey:hits:';
+/** A counter never stays without an end. */
+const COUNT = `local hits = redis.call('INCR', KEYS[1])
+if hits == 1 then redis.call('PEXPIRE', KEYS[1], ARGV[1]) end
+return {hits, tonumber(redis.call('GET', KEYS[2]) or '0')}`;
 const PROBE = 'latchkey:probe';
 
 export interface StoredValue {
@@ -73,6 +78,15 @@ export function createRedisValues({ target, keyring, onReady, onError }: RedisOp
     },
 
     rowOfUserCode: async (kind: string, code: string) => (await client.get(pointerKey(kind, code))) ?? undefined,
+
+    /** One hit in a window, and the hits of the window before; both are on one node of a Cluster. */
+    async count(key: string, durationMs: number, now: number): Promise<{ current: number; before: number }> {
+      const index = Math.floor(now / durationMs);
+      const keyOf = (window: number) => `${COUNTER}{${key}}|${window}`;
+      const answer = client.eval(COUNT, 2, keyOf(index), keyOf(index - 1), 2 * durationMs);
+      const [current, before] = (await answer) as [number, number];
+      return { current, before };
+    },
 
     /** Rejects when no server answers a read. */
     async probeReading(): Promise<void> {

@@ -35,3 +35,13 @@ function jsonOrText(text: string): unknown {
     return text;
   }
 }
+
+const UNITS: Record<string, number> = { m: 60_000, h: 3_600_000, d: 86_400_000 };
+
+/** A span of time in milliseconds, one minute to ten years. */
+export function span(text: string): number {
+  const [, number, unit] = /^(\d{1,4})([mhd])$/.exec(text) ?? [];
+  const ms = Number(number) * (UNITS[unit ?? ''] ?? 0);
+  if (!(ms > 0)) throw new InvalidArgumentError('It must be a span such as 30m, 12h or 7d.');
+  return ms;
+}

@@ -3,6 +3,7 @@
  * what it needs of the process comes in as functions.
  */
 import { Command, CommanderError } from 'commander';
+import { addAddressCommands } from './addresses.ts';
 import { addAuditCommands } from './audit.ts';
 import { addClientCommands } from './clients.ts';
 import { EXIT, EXIT_CODES_HELP } from './exit-code.ts';
@@ -89,6 +90,7 @@ Example:
   addInstanceCommands(program, running, ended);
   addUserCommands(program, running);
   addSessionCommands(program, running);
+  addAddressCommands(program, running);
   addClientCommands(program, running);
   addMailCommands(program, running);
   addOutboxCommands(program, running);

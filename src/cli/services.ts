@@ -10,6 +10,7 @@ import type { FieldError } from '../errors.ts';
 import type { DeadLetters } from '../jobs/dead-letters.ts';
 import type { Outbox } from '../jobs/outbox.ts';
 import type { Secrets } from '../keyring/secrets.ts';
+import type { AddressRules } from '../limits/address-rules.ts';
 import type { Mailer } from '../mail/mailer.ts';
 import type { Clients } from '../oidc/clients.ts';
 import type { Keys } from '../oidc/keys.ts';
@@ -20,6 +21,7 @@ export interface Services {
   deletion: Pick<Deletion, 'remove' | 'restore'>;
   invitations: Invitations;
   sessions: Sessions;
+  addresses: Pick<AddressRules, 'list' | 'put' | 'remove'>;
   clients: Clients;
   mailer: Mailer;
   outbox: Outbox;

@@ -29,9 +29,22 @@ export interface Settings {
   limits: {
     actionsPerMinute: number;
     pagesPerMinute: number;
+    registrationsPerHour: number;
+    registrationsPerHourUnfamiliar: number;
+    pushedPerMinute: number;
+    secretsPerMinute: number;
+    unknownClientsPerMinute: number;
+    mails: { toAddress: number; ofPurpose: number };
     failures: { perMinute: number; fromSource: number; fromUnknown: number; fromDevice: number };
   };
-  mailCodes: { minutes: number; attempts: number; resetAttempts: number; perQuarterHour: number; perDay: number };
+  mailCodes: {
+    minutes: number;
+    attempts: number;
+    resetAttempts: number;
+    perQuarterHour: number;
+    perDay: number;
+    resetPerDay: number;
+  };
   registration: 'open' | 'invite' | 'closed';
   /** Lower case and ASCII; empty for all. */
   registrationDomains: string[];
@@ -99,6 +112,17 @@ export function assemble(values: z.output<typeof Variables>, cwd: string, nodeEn
     limits: {
       actionsPerMinute: values.LATCHKEY_LIMIT_ACTIONS_PER_MINUTE,
       pagesPerMinute: values.LATCHKEY_LIMIT_PAGES_PER_MINUTE,
+      registrationsPerHour: values.LATCHKEY_LIMIT_REGISTRATIONS_PER_HOUR,
+      registrationsPerHourUnfamiliar:
+        values.LATCHKEY_LIMIT_REGISTRATIONS_UNFAMILIAR ??
+        (development ? values.LATCHKEY_LIMIT_REGISTRATIONS_PER_HOUR : 5),
+      pushedPerMinute: values.LATCHKEY_LIMIT_PUSHED_PER_MINUTE,
+      secretsPerMinute: values.LATCHKEY_LIMIT_CLIENT_SECRETS_PER_MINUTE,
+      unknownClientsPerMinute: values.LATCHKEY_LIMIT_UNKNOWN_CLIENTS_PER_MINUTE,
+      mails: {
+        toAddress: values.LATCHKEY_LIMIT_MAILS_PER_ADDRESS,
+        ofPurpose: values.LATCHKEY_LIMIT_MAILS_PER_PURPOSE,
+      },
       failures: {
         perMinute: values.LATCHKEY_LIMIT_FAILURES_PER_MINUTE,
         fromSource: values.LATCHKEY_LIMIT_FAILURES_PER_PAIR,
@@ -112,6 +136,7 @@ export function assemble(values: z.output<typeof Variables>, cwd: string, nodeEn
       resetAttempts: values.LATCHKEY_MAIL_CODE_RESET_ATTEMPTS,
       perQuarterHour: values.LATCHKEY_MAIL_CODES_PER_QUARTER_HOUR,
       perDay: values.LATCHKEY_MAIL_CODES_PER_DAY,
+      resetPerDay: values.LATCHKEY_MAIL_CODES_RESET_PER_DAY,
     },
     registration: values.LATCHKEY_REGISTRATION,
     registrationDomains: values.LATCHKEY_REGISTRATION_DOMAINS,

@@ -114,6 +114,7 @@ export const GROUPS = {
     LATCHKEY_MAIL_CODE_RESET_ATTEMPTS: count('3', 1, 10, 'The same for a code that resets a password.'),
     LATCHKEY_MAIL_CODES_PER_QUARTER_HOUR: count('3', 1, 100, 'Codes of one purpose to one address in 15 minutes.'),
     LATCHKEY_MAIL_CODES_PER_DAY: count('8', 1, 1000, 'Codes of one purpose to one address in 24 hours.'),
+    LATCHKEY_MAIL_CODES_RESET_PER_DAY: count('5', 1, 1000, 'The same for codes that reset a password.'),
   },
   'Who may register, and passwords': PEOPLE,
   Limits: LIMITS,

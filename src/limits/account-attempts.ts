@@ -29,15 +29,18 @@ export interface AccountAttemptsOptions {
   db: Database;
   keyring: Pick<Keyring, 'mac'>;
   rules: AttemptRules;
+  /** Sources that are not limited as such; an account's counts hold for them, too. */
+  isAllowed?(address: string): boolean;
   /** Steps of the unit that refuses. */
   onSlowed?(slowed: Slowed): Steps<void>;
   /** An attempt was refused, for the metrics. */
   onRefused?(limit: 'account' | 'guesses'): void;
 }
 
-export function createAccountAttempts({ db, keyring, rules, onSlowed, onRefused }: AccountAttemptsOptions) {
+export function createAccountAttempts({ db, onRefused, ...options }: AccountAttemptsOptions) {
+  const { rules } = options;
   const store = createAttemptStore(db);
-  const { decide, undo, succeeded, subjectOf, strangersOf } = createAttemptLedger({ store, keyring, rules, onSlowed });
+  const { decide, undo, succeeded, subjectOf, strangersOf } = createAttemptLedger({ store, ...options });
   const turns = createTurns({ patienceMs: PATIENCE_MS });
 
   /** Counts it; what meets the limit of its source only because of others under way stands in line for them. */
@@ -51,6 +54,11 @@ export function createAccountAttempts({ db, keyring, rules, onSlowed, onRefused 
       const code = attempt.kind === 'password' ? 'wait_or_reset' : 'wait';
       throw tooMany({ seconds: decision.seconds, limit: decision.most, code });
     }
+  }
+
+  function* closed(account: string, kind: AttemptKind): Steps<boolean> {
+    const row = yield* store.find(strangersOf(subjectOf(account, kind)));
+    return (row?.failures ?? 0) >= rules.fromUnknown;
   }
 
   return {
@@ -91,10 +99,10 @@ export function createAccountAttempts({ db, keyring, rules, onSlowed, onRefused 
     },
 
     /** Steps: whether strangers had all the guesses that they get. */
-    *closedToStrangers(account: string, kind: AttemptKind): Steps<boolean> {
-      const row = yield* store.find(strangersOf(subjectOf(account, kind)));
-      return (row?.failures ?? 0) >= rules.fromUnknown;
-    },
+    closedToStrangers: closed,
+
+    /** The same, asked by itself. */
+    isClosed: (account: string, kind: AttemptKind): Promise<boolean> => db.write(() => closed(account, kind)),
 
     purge: store.purge,
   };

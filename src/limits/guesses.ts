@@ -3,8 +3,9 @@
  * guesses gain nothing. Doesn't know what is guessed.
  */
 import { LRUCache } from 'lru-cache';
-import { AppError } from '../errors.ts';
-import type { SqlWindows, Windows } from './window-store.ts';
+import { tooMany } from './refusal.ts';
+import type { SqlWindows } from './window-store.ts';
+import { growing, type Windows } from './windows.ts';
 
 export interface Tries {
   /** Wrong tries in `durationMs`, for each key. */
@@ -17,7 +18,7 @@ export function createCountedTries(windows: Pick<SqlWindows, 'hit' | 'takeBack'>
   /** Resolves with what `look` found, undefined for a wrong try. @throws AppError too_many_attempts. */
   return async function attempt<Found>({ limits, durationMs }: Tries, look: () => Promise<Found | undefined>) {
     for (const { key, max } of limits) {
-      if ((await windows.hit(key, durationMs)) > max) throw tooMany(durationMs / 1000);
+      if ((await windows.hit(key, durationMs)) > max) throw tooMany({ seconds: durationMs / 1000, limit: max });
     }
     const found = await look();
     if (found !== undefined) for (const { key } of limits) await windows.takeBack(key, durationMs);
@@ -36,7 +37,7 @@ export interface FailuresOptions {
 
 /** For comparisons by machines, of which nearly all are right: exact in this process, shared from a failure on. */
 export function createFailures({ windows, max, durationMs, keys = 100_000 }: FailuresOptions) {
-  const known = new LRUCache<string, { failures: number; until: number }>({ max: keys });
+  const known = new LRUCache<string, { failures: number; until: number }>(growing(keys));
 
   function current(key: string): { failures: number; until: number } {
     const entry = known.get(key);
@@ -47,7 +48,7 @@ export function createFailures({ windows, max, durationMs, keys = 100_000 }: Fai
     /** @throws AppError too_many_attempts. To be asked in the same turn in which the comparison is made. */
     check(key: string): void {
       const { failures, until } = current(key);
-      if (failures >= max) throw tooMany((until - Date.now()) / 1000);
+      if (failures >= max) throw tooMany({ seconds: (until - Date.now()) / 1000, limit: max });
     },
 
     /** @returns how many there were in this window, in all instances. */
@@ -63,7 +64,3 @@ export function createFailures({ windows, max, durationMs, keys = 100_000 }: Fai
 }
 
 export type Failures = ReturnType<typeof createFailures>;
-
-function tooMany(seconds: number): AppError {
-  return new AppError('too_many_attempts', { retryAfter: Math.max(1, Math.ceil(seconds)) });
-}

@@ -63,6 +63,12 @@ export function createKnownDevices({ keyring, secureCookies }: KnownDevicesOptio
       };
     },
 
+    /** Its id, when anybody signed in with it before. */
+    idOf(ctx: Cookies): string | undefined {
+      const content = read(ctx);
+      return content && content.accounts.length > 0 ? content.id : undefined;
+    },
+
     /** Somebody signed in with this canonical address. */
     remember(ctx: Cookies, address: string): void {
       const { id, accounts } = read(ctx) ?? { id: randomBytes(16).toString('base64url'), accounts: [] };

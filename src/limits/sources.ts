@@ -29,3 +29,39 @@ function prefixOf(address: ipaddr.IPv6, bits: 56 | 64): string {
   if (bits === 56) parts[3] = (parts[3] as number) & 0xff00;
   return `${parts.map((part) => part.toString(16)).join(':')}::/${bits}`;
 }
+
+export interface Network {
+  kind: 'ipv4' | 'ipv6';
+  base: string;
+  /** Length of the prefix. */
+  bits: number;
+  holds(address: string): boolean;
+}
+
+/** An address, or a network by its prefix; undefined for anything else. What is beyond the prefix is dropped. */
+export function parseNetwork(text: string): Network | undefined {
+  const [first = '', length, ...rest] = text.trim().split('/');
+  const written = first.includes(':') ? ipaddr.IPv6.isValid(first) : ipaddr.IPv4.isValidFourPartDecimal(first);
+  if (!written || first.includes('%') || rest.length > 0) return undefined;
+  const mapped = ipaddr.parse(first).kind() === 'ipv6' && ipaddr.process(first).kind() === 'ipv4';
+  const address = ipaddr.process(first);
+  const most = address.kind() === 'ipv4' ? 32 : 128;
+  if (length !== undefined && !/^\d{1,3}$/.test(length)) return undefined;
+  const bits = length === undefined ? most : Number(length) - (mapped ? 96 : 0);
+  if (bits < 0 || bits > most) return undefined;
+  const network = { kind: address.kind() as 'ipv4' | 'ipv6', bits };
+  const bytes = address.toByteArray().map((byte, index) => byte & ((0xff00 >> clamp(bits - 8 * index)) & 0xff));
+  const base = ipaddr.fromByteArray(bytes);
+  return {
+    ...network,
+    base: base.toString(),
+    holds(other) {
+      const parsed = parse(other);
+      return parsed?.kind() === base.kind() && parsed.match([base, bits] as never);
+    },
+  };
+}
+
+export const networkText = ({ base, bits }: Network): string => `${base}/${bits}`;
+
+const clamp = (bits: number) => Math.min(8, Math.max(0, bits));

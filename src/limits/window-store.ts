@@ -1,33 +1,34 @@
-/** Sliding windows of counters, in SQL (durable, shared by instances) or in memory (bounded, of one process). */
+/** Sliding windows of counters in SQL: durable, and shared by instances. */
 import type { Database } from '../db/database.ts';
 import { one, run } from '../db/statement.ts';
-
-export interface Windows {
-  /** Counts one hit. Resolves with the hits of the last `durationMs` including this one, weighing the window before
-   * by the part of it that still counts. */
-  hit(key: string, durationMs: number): Promise<number>;
-}
-
-const slide = (before: number, now: number, durationMs: number, current: number) =>
-  before * (1 - (now % durationMs) / durationMs) + current;
+import { type Counts, slide, type Windows } from './windows.ts';
 
 export interface SqlWindows extends Windows {
+  /** Counts several hits at once. Resolves with what the window of `now` and the one before it hold then. */
+  count(key: string, durationMs: number, now: number, hits: number): Promise<Counts>;
   /** Undoes one hit of the window of this moment. */
   takeBack(key: string, durationMs: number): Promise<void>;
+  /** Whether the window of this moment, or the one before it, has a hit. */
+  has(key: string, durationMs: number): Promise<boolean>;
   purge(limit: number): Promise<number>;
+}
+
+function* countWindow(key: string, durationMs: number, now: number, hits: number) {
+  const index = Math.floor(now / durationMs);
+  const current = yield* one<{ hits: number }>(
+    `INSERT INTO rate_windows (id, hits, expires_at) VALUES (?, ?, ?)
+     ON CONFLICT (id) DO UPDATE SET hits = rate_windows.hits + excluded.hits RETURNING hits`,
+    `${key}|${index}`,
+    hits,
+    (index + 2) * durationMs,
+  );
+  const before = yield* one<{ hits: number }>('SELECT hits FROM rate_windows WHERE id = ?', `${key}|${index - 1}`);
+  return { current: current?.hits ?? hits, before: before?.hits ?? 0 };
 }
 
 /** Steps of `hit`, for a caller's unit of work. */
 export function* hitWindow(key: string, durationMs: number, now = Date.now()) {
-  const index = Math.floor(now / durationMs);
-  const current = yield* one<{ hits: number }>(
-    `INSERT INTO rate_windows (id, hits, expires_at) VALUES (?, 1, ?)
-     ON CONFLICT (id) DO UPDATE SET hits = rate_windows.hits + 1 RETURNING hits`,
-    `${key}|${index}`,
-    (index + 2) * durationMs,
-  );
-  const before = yield* one<{ hits: number }>('SELECT hits FROM rate_windows WHERE id = ?', `${key}|${index - 1}`);
-  return slide(before?.hits ?? 0, now, durationMs, current?.hits ?? 1);
+  return slide(yield* countWindow(key, durationMs, now, 1), now, durationMs);
 }
 
 /** Steps of `takeBack`, of a hit at this time. */
@@ -39,7 +40,14 @@ export function* takeBackHit(key: string, durationMs: number, at = Date.now()) {
 export function createSqlWindows(db: Database): SqlWindows {
   return {
     hit: (key, durationMs) => db.write(() => hitWindow(key, durationMs)),
+    count: (key, durationMs, now, hits) => db.write(() => countWindow(key, durationMs, now, hits)),
     takeBack: (key, durationMs) => db.write(() => takeBackHit(key, durationMs)),
+
+    async has(key, durationMs) {
+      const index = Math.floor(Date.now() / durationMs);
+      const sql = 'SELECT id FROM rate_windows WHERE id IN (?, ?) AND hits > 0 LIMIT 1';
+      return (await db.one(sql, `${key}|${index}`, `${key}|${index - 1}`)) !== undefined;
+    },
 
     purge: (limit) =>
       db.run(
@@ -47,31 +55,5 @@ export function createSqlWindows(db: Database): SqlWindows {
         Date.now(),
         limit,
       ),
-  };
-}
-
-interface Window {
-  index: number;
-  before: number;
-  current: number;
-}
-
-/** For limits whose loss in a restart is no harm; the least recently seen source is forgotten first. Grows with the
- * sources that are seen: a cache that reserves its room at once would hold megabytes for nobody. */
-export function createMemoryWindows({ sources = 100_000 }: { sources?: number } = {}): Windows {
-  // A Map keeps the order of insertion.
-  const windows = new Map<string, Window>();
-  return {
-    async hit(key, durationMs) {
-      const now = Date.now();
-      const index = Math.floor(now / durationMs);
-      const known = windows.get(key);
-      const before = known?.index === index ? known.before : known?.index === index - 1 ? known.current : 0;
-      const current = (known?.index === index ? known.current : 0) + 1;
-      if (known) windows.delete(key);
-      else if (windows.size >= sources) windows.delete(windows.keys().next().value as string);
-      windows.set(key, { index, before, current });
-      return slide(before, now, durationMs, current);
-    },
   };
 }

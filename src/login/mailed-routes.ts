@@ -75,7 +75,7 @@ export function mountMailedSignIn(router: Router, deps: MailedDeps): void {
       ctx,
       ButtonForm,
       async ({ flow }) => {
-        await mailedSignIn.resend(flow.uid);
+        await mailedSignIn.resend(flow.uid, deps.devices.of(ctx));
         seeOther(ctx, `/login/${flow.uid}/email?notice=resent`);
       },
       (page, _form, errors) => codePage(page, { notice: null, errors }),

@@ -7,7 +7,7 @@ import { seeOther } from './register-routes.ts';
 import { askedBy, type LoginDeps } from './routes.ts';
 
 export function mountRecovery(router: Router, deps: LoginDeps): void {
-  const { pages, recovery, challenges, accounts, passwordLength, originOf } = deps;
+  const { pages, recovery, challenges, accounts, passwordLength, originOf, devices } = deps;
 
   function form({ flow, show }: FlowPage, data: object): void {
     show('login/forgot', { action: `/forgot/${flow.uid}`, loginUrl: `/login/${flow.uid}`, email: '', ...data });
@@ -53,8 +53,9 @@ export function mountRecovery(router: Router, deps: LoginDeps): void {
     pages.submit(
       ctx,
       ResetForm,
-      async ({ flow }, { code, password }) => {
-        const account = await recovery.reset({ flow: flow.uid, code, password, by: originOf(ctx) });
+      async (page, { code, password }) => {
+        const { flow } = page;
+        const account = await recovery.reset({ flow: flow.uid, code, password, ...askedBy(deps, ctx, page) });
         await accounts.passwordChanged(account, originOf(ctx));
         seeOther(ctx, `/login/${flow.uid}?notice=password-changed`);
       },
@@ -67,7 +68,7 @@ export function mountRecovery(router: Router, deps: LoginDeps): void {
       ctx,
       ButtonForm,
       async ({ flow }) => {
-        await recovery.resend(flow.uid, 'reset');
+        await recovery.resend(flow.uid, 'reset', devices.of(ctx));
         seeOther(ctx, `/reset/${flow.uid}?notice=resent`);
       },
       (page, _form, errors) => resetPage(page, { notice: null, errors }),

@@ -7,7 +7,7 @@ import type { FlowPage } from './pages.ts';
 import { askedBy, type LoginDeps } from './routes.ts';
 
 export function mountRegistration(router: Router, deps: LoginDeps): void {
-  const { pages, login, registration, recovery, challenges, passwordLength } = deps;
+  const { pages, login, registration, recovery, challenges, devices, passwordLength } = deps;
   const passwords = deps.emailSignIn !== 'instead';
 
   function form({ flow, show }: FlowPage, data: object): void {
@@ -73,7 +73,7 @@ export function mountRegistration(router: Router, deps: LoginDeps): void {
       async (page, { code }) => {
         const { flow } = page;
         const asked = askedBy(deps, ctx, page);
-        const challenge = await challenges.prove(flow.uid, ['register', 'verify_email'], code, asked.by);
+        const challenge = await challenges.prove(flow.uid, ['register', 'verify_email'], code, asked.by, asked.device);
         const registered = challenge.purpose === 'register';
         const complete = registered ? registration.complete : recovery.completeVerification;
         const account = await complete(challenge, asked);
@@ -91,7 +91,7 @@ export function mountRegistration(router: Router, deps: LoginDeps): void {
       async ({ flow }) => {
         const pending = await challenges.pending(flow.uid, ['register', 'verify_email']);
         if (pending?.purpose === 'verify_email') await recovery.resend(flow.uid, 'verify_email');
-        else await registration.resend(flow.uid);
+        else await registration.resend(flow.uid, devices.of(ctx));
         seeOther(ctx, `/verify/${flow.uid}?notice=resent`);
       },
       (page, _form, errors) => codePage(page, { notice: null, errors }),

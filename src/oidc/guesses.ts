@@ -10,8 +10,6 @@ import type { SqlWindows } from '../limits/window-store.ts';
 import { orUnavailable } from './unavailable.ts';
 
 const MINUTE_MS = 60_000;
-/** Wrong secrets of one client from one source in a minute. */
-const SECRETS = 20;
 /** Wrong user codes in a quarter of an hour: few by one browser, more by all behind one address. */
 const USER_CODES = { session: 5, source: 20, durationMs: 15 * MINUTE_MS };
 
@@ -26,26 +24,39 @@ export class TooManyGuesses extends errors.CustomOIDCProviderError {
 
 export interface GuessesOptions {
   windows: SqlWindows;
+  rules: {
+    /** Wrong secrets of one client from one source in a minute. */
+    secretsPerMinute: number;
+    /** Ids of no client from one source in a minute. */
+    unknownClientsPerMinute: number;
+  };
   addressOf(req: KoaContextWithOIDC['req']): string;
   /** So many wrong secrets came that no more are checked: once a minute for a client and a source. */
   onClosed(ctx: KoaContextWithOIDC, facts: { client: string; attempts: number }): Promise<void>;
 }
 
 interface Models {
-  Client: { prototype: { clientId: string; compareClientSecret(actual: string): boolean } };
+  Client: {
+    prototype: { clientId: string; compareClientSecret(actual: string): boolean };
+    find(id: string): Promise<object | undefined>;
+  };
   DeviceCode: { findByUserCode(code: string, options?: object): Promise<object | undefined> };
 }
 
 /** @returns what is to be called with each core: the counts go on when keys rotate. */
-export function createGuessLimits({ windows, addressOf, onClosed }: GuessesOptions): (core: Provider) => void {
-  const secrets = createFailures({ windows, max: SECRETS, durationMs: MINUTE_MS });
+export function createGuessLimits(options: GuessesOptions): (core: Provider) => void {
+  const { windows, rules, addressOf, onClosed } = options;
+  const secrets = createFailures({ windows, max: rules.secretsPerMinute, durationMs: MINUTE_MS });
+  const names = createFailures({ windows, max: rules.unknownClientsPerMinute, durationMs: MINUTE_MS });
   const attempt = createCountedTries({ hit: orUnavailable(windows.hit), takeBack: orUnavailable(windows.takeBack) });
   const wrongSecret = orUnavailable(secrets.failed);
+  const wrongName = orUnavailable(names.failed);
 
   return (core) => {
     const { Client, DeviceCode } = core as unknown as Models;
     const compare = Client.prototype.compareClientSecret;
     const find = DeviceCode.findByUserCode.bind(DeviceCode);
+    const findClient = Client.find.bind(Client);
 
     Client.prototype.compareClientSecret = async function compareClientSecret(
       this: { clientId: string },
@@ -60,10 +71,25 @@ export function createGuessLimits({ windows, addressOf, onClosed }: GuessesOptio
         throw refusal(ctx, error);
       }
       const right = compare.call(this as never, actual);
-      if (!right && (await wrongSecret(key)) === SECRETS)
-        await onClosed(ctx, { client: this.clientId, attempts: SECRETS });
+      if (!right && (await wrongSecret(key)) === rules.secretsPerMinute)
+        await onClosed(ctx, { client: this.clientId, attempts: rules.secretsPerMinute });
       return right;
     } as never;
+
+    Client.find = async (id) => {
+      const client = await findClient(id);
+      // Pages ask it, too, outside of a request to the protocol, for clients that they know.
+      const ctx = Provider.ctx as KoaContextWithOIDC | undefined;
+      if (client || !ctx) return client;
+      const key = `unknown-client:${sourceOf(addressOf(ctx.req))}`;
+      try {
+        names.check(key);
+      } catch (error) {
+        throw refusal(ctx, error);
+      }
+      await wrongName(key);
+      return undefined;
+    };
 
     DeviceCode.findByUserCode = async (code, options) => {
       const ctx = Provider.ctx as KoaContextWithOIDC;
@@ -83,6 +109,6 @@ export function createGuessLimits({ windows, addressOf, onClosed }: GuessesOptio
 function refusal(ctx: KoaContextWithOIDC, error: unknown): unknown {
   if (!(error instanceof AppError) || error.code !== 'too_many_attempts') return error;
   const seconds = error.retryAfter ?? 1;
-  ctx.set('Retry-After', String(seconds));
+  ctx.set({ 'Retry-After': String(seconds), ...error.headers });
   return new TooManyGuesses(seconds);
 }

@@ -1,42 +1,60 @@
 /**
  * The protocol's addresses at which anybody can make the service store something, limited by source as pages are: each
- * request begins an interaction, a session or a device code. Applications' own servers, behind which many people stand,
- * are not counted here.
+ * request begins an interaction, a session, a device code or a pushed request. What applications' own servers redeem for
+ * the many people behind them is not counted here.
  */
 import type { KoaContextWithOIDC } from 'oidc-provider';
+import { rateLimitHeaders } from '../limits/refusal.ts';
+import type { RequestWindows } from '../limits/request-windows.ts';
 import { sourceOf } from '../limits/sources.ts';
-import type { Windows } from '../limits/window-store.ts';
 import { MACHINE_PATHS, ROUTES } from './provider.ts';
 import type { Refuse } from './refusal.ts';
 
 const MINUTE_MS = 60_000;
-const LIMITED: ReadonlySet<string> = new Set([
+const LIMITED: readonly string[] = [
   ROUTES.authorization,
   ROUTES.code_verification,
   ROUTES.device_authorization,
   ROUTES.end_session,
-]);
+];
+
+/** From applications' servers, or from apps: more than a browser, but not without end. */
+const PUSHED: readonly string[] = [ROUTES.pushed_authorization_request, ROUTES.registration];
 
 export interface SourceLimitOptions {
-  windows: Windows;
-  perMinute: number;
+  windows: RequestWindows;
+  rules: { pagesPerMinute: number; pushedPerMinute: number };
+  isAllowed(address: string): boolean;
   addressOf(req: KoaContextWithOIDC['req']): string;
   refuse: Refuse;
 }
 
-export function createSourceLimit({ windows, perMinute, addressOf, refuse }: SourceLimitOptions) {
-  async function limited(ctx: KoaContextWithOIDC, next: () => Promise<void>): Promise<void> {
-    if ((await windows.hit(sourceOf(addressOf(ctx.req)), MINUTE_MS)) <= perMinute) return next();
+export function createSourceLimit({ windows, rules, isAllowed, addressOf, refuse }: SourceLimitOptions) {
+  const limitFor = (name: string, max: number) => ({ name, max, windows: windows.cheap(max) });
+  const pages = limitFor('protocol', rules.pagesPerMinute);
+  const pushed = limitFor('pushed', rules.pushedPerMinute);
+  const limits = new Map([
+    ...LIMITED.map((path) => [path, pages] as const),
+    ...PUSHED.map((path) => [path, pushed] as const),
+  ]);
+
+  async function limited(ctx: KoaContextWithOIDC, next: () => Promise<void>, limit: typeof pages): Promise<void> {
+    const address = addressOf(ctx.req);
+    if (isAllowed(address)) return next();
+    if ((await limit.windows.hit(`${limit.name}:${sourceOf(address)}`, MINUTE_MS)) <= limit.max) return next();
     const seconds = Math.ceil((MINUTE_MS - (Date.now() % MINUTE_MS)) / 1000);
     const description = `Too many requests came from this address. Try again in ${seconds} seconds.`;
-    const headers = { 'Retry-After': String(seconds) };
+    const headers = { 'Retry-After': String(seconds), ...rateLimitHeaders(limit.max, seconds) };
     await refuse(ctx, { status: 429, error: 'temporarily_unavailable', description, headers });
   }
 
   return (ctx: KoaContextWithOIDC, next: () => Promise<void>): Promise<void> => {
-    if (MACHINE_PATHS.has(ctx.path) && !LIMITED.has(ctx.path)) return next();
     // As the core matches routes.
-    const path = ctx.path.toLowerCase().replace(/\/$/, '');
-    return LIMITED.has(path) ? limited(ctx, next) : next();
+    const limit = limits.get(ctx.path) ?? (MACHINE_PATHS.has(ctx.path) ? undefined : limits.get(plain(ctx.path)));
+    return limit ? limited(ctx, next, limit) : next();
   };
+}
+
+function plain(path: string): string {
+  return path.toLowerCase().replace(/\/$/, '');
 }

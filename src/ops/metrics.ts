@@ -31,6 +31,18 @@ const REGISTRATION_STEPS: Record<string, string> = {
   'account.invited': 'invited',
 };
 
+/** A limit that refused something. */
+export type LimitName =
+  | 'action'
+  | 'page'
+  | 'registration'
+  | 'blocked'
+  | 'account'
+  | 'guesses'
+  | 'code'
+  | 'mail_address'
+  | 'mail_purpose';
+
 export type Metrics = ReturnType<typeof createMetrics>;
 
 /** `worker`: the number of this process among several; each has its own counts. */
@@ -77,7 +89,7 @@ export function createMetrics({ worker }: { worker?: number | undefined } = {}) 
 
   return {
     registry,
-    limited: (limit: 'action' | 'page' | 'account' | 'guesses') => limits(limit),
+    limited: (limit: LimitName) => limits(limit),
     protocol: {
       tokensIssued: (grant: string) => tokens(grant),
       refreshed: (outcome: string) => refreshes(outcome),

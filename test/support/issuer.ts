@@ -51,6 +51,7 @@ export async function startIssuer(t: TestContext, options: IssuerOptions = {}): 
     LATCHKEY_LIMIT_ACTIONS_PER_MINUTE: '100000',
     LATCHKEY_LIMIT_PAGES_PER_MINUTE: '100000',
     LATCHKEY_LIMIT_FAILURES_PER_MINUTE: '100000',
+    LATCHKEY_LIMIT_REGISTRATIONS_PER_HOUR: '100000',
     ...options.env,
   };
   if (options.config !== undefined) {

@@ -1,0 +1,38 @@
+/** The limits put together: what counts, what is known of who asks, and what the operator says of addresses. */
+import type { Artifacts } from '../artifacts/artifacts.ts';
+import type { Recorder } from '../audit/audit.ts';
+import type { Database } from '../db/database.ts';
+import type { Keyring } from '../keyring/keyring.ts';
+import { type AccountAttemptsOptions, createAccountAttempts } from './account-attempts.ts';
+import { createAddressRules } from './address-rules.ts';
+import { createFamiliarSources } from './familiar-sources.ts';
+import { createKnownDevices } from './known-devices.ts';
+import { createMailBudget, type MailBudgetOptions } from './mail-budget.ts';
+import { createRequestWindows } from './request-windows.ts';
+import { createSqlWindows } from './window-store.ts';
+
+export interface LimitsOptions extends Pick<AccountAttemptsOptions, 'onSlowed' | 'onRefused'> {
+  db: Database;
+  keyring: Pick<Keyring, 'mac'>;
+  audit: Pick<Recorder, 'record'>;
+  artifacts: Artifacts;
+  secureCookies: boolean;
+  rules: { failures: AccountAttemptsOptions['rules']; mails: MailBudgetOptions['rules'] };
+  /** The rules for addresses could not be read. */
+  onError(error: unknown): void;
+}
+
+export function createLimits(options: LimitsOptions) {
+  const { db, keyring, artifacts, rules } = options;
+  const addresses = createAddressRules(options);
+  const windows = createSqlWindows(db);
+  return {
+    addresses,
+    windows,
+    requestWindows: createRequestWindows({ sql: windows, artifacts }),
+    devices: createKnownDevices(options),
+    familiar: createFamiliarSources({ windows, keyring }),
+    attempts: createAccountAttempts({ ...options, rules: rules.failures, isAllowed: addresses.isAllowed }),
+    mails: createMailBudget({ keyring, rules: rules.mails }),
+  };
+}

@@ -1,0 +1,117 @@
+/** Limits that several processes share: by SQL, by Redis, and while Redis comes and goes. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { createSqlWindows } from '../src/limits/window-store.ts';
+import { createLeasedWindows, createSharedWindows, type Windows } from '../src/limits/windows.ts';
+import { startApp } from './support/app.ts';
+import { authorizationRequest } from './support/flow.ts';
+import { startRedis } from './support/redis.ts';
+import { DATABASES } from './support/stores.ts';
+import { createVisitor } from './support/visitor.ts';
+
+/** The middle of nowhere: no window ends while a test runs. */
+const NOON = Math.ceil(Date.now() / 3_600_000) * 3_600_000;
+const MINUTE_MS = 60_000;
+
+async function passed(windows: Windows[], requests: number, max: number, key = 'page:192.0.2.1'): Promise<number> {
+  const hits = Array.from({ length: requests }, (_, n) => (windows[n % windows.length] as Windows).hit(key, MINUTE_MS));
+  return (await Promise.all(hits)).filter((hit) => hit <= max).length;
+}
+
+for (const [engine, open] of Object.entries(DATABASES)) {
+  test(`three processes on ${engine} share a limit with one write for ten requests, and never pass more`, async (t) => {
+    const { db, close } = await open();
+    t.after(close);
+    t.mock.timers.enable({ apis: ['Date'], now: NOON });
+    let writes = 0;
+    const sql = createSqlWindows(db);
+    const count: typeof sql.count = (...args) => {
+      writes += 1;
+      return sql.count(...args);
+    };
+    const processes = [10, 10, 10].map((size) => createLeasedWindows({ count, size }));
+    const some = await passed(processes, 60, 120);
+    assert.equal(some, 60);
+    assert.equal(writes, 6);
+    const all = some + (await passed(processes, 600, 120));
+    assert.equal(all, 120);
+    assert.equal(await passed(processes, 30, 120), 0);
+    t.mock.timers.tick(MINUTE_MS + 30_000);
+    assert.equal(await passed(processes, 300, 120), 0, 'what was refused counts, too: who goes on is refused on');
+    t.mock.timers.tick(2 * MINUTE_MS);
+    assert.ok((await passed(processes, 300, 120)) >= 100);
+  });
+}
+
+test('D7: whenever Redis dies, at most as many requests pass again as the limit allows, also when it comes back', async (t) => {
+  const { db, close } = await (DATABASES['SQLite'] as () => ReturnType<(typeof DATABASES)[string]>)();
+  t.after(close);
+  t.mock.timers.enable({ apis: ['Date'], now: NOON });
+  const max = 60;
+  let there = true;
+  let counts = new Map<string, number>();
+  const counter = {
+    async count(key: string) {
+      if (!there) return undefined;
+      counts.set(key, (counts.get(key) ?? 0) + 1);
+      return { current: counts.get(key) as number, before: 0 };
+    },
+  };
+  for (const dies of [0, 1, 30, 59, 60, 100]) {
+    const key = `action:${dies}`;
+    const windows = [createSharedWindows({ counter, behind: createSqlWindows(db) })];
+    there = true;
+    assert.equal(await passed(windows, dies, max, key), Math.min(dies, max));
+    there = false;
+    const again = await passed(windows, 150, max, key);
+    there = true;
+    counts = new Map();
+    const back = await passed(windows, 150, max, key);
+    assert.ok(again + back <= max, `${again} + ${back} after ${dies}`);
+    assert.equal(again, max);
+  }
+});
+
+test('D7: a real Redis that is killed in the middle of a crowd', async (t) => {
+  const redis = await startRedis();
+  t.after(() => redis.stop());
+  const max = 20;
+  const env = { LATCHKEY_REDIS_URL: redis.url, LATCHKEY_LIMIT_ACTIONS_PER_MINUTE: String(max) };
+  // What does not answer is in the log, each time.
+  const app = await startApp(t, { env, onLog: () => {} });
+  const client = await app.client();
+  const visitor = createVisitor(app.url);
+  const page = await visitor.open(authorizationRequest(app, client.client_id).url);
+  const headers = { 'content-type': 'application/x-www-form-urlencoded' };
+  let n = 0;
+  const attempt = async () => {
+    const values = { email: `somebody${n++}@example.com`, password: 'wrong wrong wrong' };
+    const { action, body } = visitor.fill(page, values, '^/login/[^/]+$');
+    return (await visitor.request(action, { method: 'POST', headers, body })).status;
+  };
+  const crowd = async (n: number) =>
+    (await Promise.all(Array.from({ length: n }, attempt))).filter((s) => s !== 429).length;
+
+  assert.equal(await crowd(12), 12);
+  assert.match(await redis.command('KEYS', 'latchkey:hits:*'), /action/);
+  const dying = crowd(30);
+  await redis.kill();
+  const during = await dying;
+  const after = await crowd(40);
+  assert.ok(during + after <= max + max - 12, `${during} while it died and ${after} after it`);
+  assert.ok(after <= max);
+  assert.ok(during + after >= max - 12, 'nobody is refused for the sake of Redis');
+  await redis.restart();
+  assert.ok((await crowd(20)) <= 1, 'nor do they pass once more when it is back');
+});
+
+test('two processes on one Redis count together', async (t) => {
+  const redis = await startRedis();
+  t.after(() => redis.stop());
+  const env = { LATCHKEY_REDIS_URL: redis.url, LATCHKEY_LIMIT_PAGES_PER_MINUTE: '10' };
+  const apps = [await startApp(t, { env }), await startApp(t, { env })];
+  const answers = await Promise.all(
+    Array.from({ length: 30 }, (_, n) => fetch(`${apps[n % 2]?.url}/api/v1/account`).then(({ status }) => status)),
+  );
+  assert.equal(answers.filter((status) => status === 401).length, 10);
+});
