@@ -96,6 +96,7 @@ export function createProvider(options: ProviderOptions): Provider {
   // The outer layer has deleted what a client sent and set the truth: scheme, host and one address.
   provider.proxy = true;
   timeOrderedIdentifiers(provider);
+  anyPortOfLoopbackLiterals(provider);
   answerAcr(provider);
   leaveNoticesToOutbox(provider);
   return provider;
@@ -209,6 +210,15 @@ function accountClient(redirectUri: string) {
     client_secret: randomBytes(32).toString('base64url'),
     scope: 'openid',
     first_party: true,
+  };
+}
+
+/** `localhost` may resolve elsewhere (RFC 8252 section 8.3): the core lets native clients vary its port, too (P02). */
+function anyPortOfLoopbackLiterals({ Client }: Provider): void {
+  const prototype = Client.prototype as unknown as { redirectUris: string[]; redirectUriAllowed(uri: string): boolean };
+  const allowed = prototype.redirectUriAllowed;
+  prototype.redirectUriAllowed = function redirectUriAllowed(uri) {
+    return URL.parse(uri)?.hostname === 'localhost' ? this.redirectUris.includes(uri) : allowed.call(this, uri);
   };
 }
 
