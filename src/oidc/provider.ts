@@ -3,7 +3,7 @@
  * the pages it shows are handed in, because this folder knows no template.
  */
 import { randomBytes } from 'node:crypto';
-import Provider, { type Account, type Configuration, type JWK, type KoaContextWithOIDC } from 'oidc-provider';
+import Provider, { type Account, type Configuration, errors, type JWK, type KoaContextWithOIDC } from 'oidc-provider';
 import { newIdentifier } from '../artifacts/identifier.ts';
 import { ACR_VALUES } from '../factors/assurance.ts';
 import { answerAcr, signInClaims } from './acr.ts';
@@ -136,6 +136,9 @@ function configuration(options: ProviderOptions): Configuration {
     },
     clientBasedCORS: (_ctx, origin, client) =>
       origin !== 'null' && originsOf({ redirect_uris: client.redirectUris }).includes(origin),
+    assertJwtClientAuthClaimsAndHeader: async (ctx, { aud }) => {
+      if (aud !== ctx.oidc.issuer) throw new errors.InvalidClientAuth('aud must be the issuer, as one string');
+    },
     renderError: async (ctx, out, error) => pages.error(ctx, out as never, error),
     discovery: {
       ui_locales_supported: options.locales,
