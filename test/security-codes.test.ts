@@ -4,7 +4,7 @@ import { createHash } from 'node:crypto';
 import { test } from 'node:test';
 import type { TestApp } from './support/app.ts';
 import { authorizationRequest, CALLBACK, codeOf, PASSWORD, signedIn, signIn, somebody, token } from './support/flow.ts';
-import { sharedApp } from './support/shared.ts';
+import { sharedApp } from './support/one-app.ts';
 import { createVisitor, type Visitor } from './support/visitor.ts';
 
 const theApp = sharedApp({

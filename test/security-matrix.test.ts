@@ -3,8 +3,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { createStage, type Door, type Stage } from './support/doors.ts';
 import { authorizationRequest, codeOf, FIREFOX, signedIn, somebody, token } from './support/flow.ts';
+import { sharedStage } from './support/one-app.ts';
 import { allDoors, answers, declaredRoutes } from './support/routes.ts';
-import { sharedStage } from './support/shared.ts';
 import { assertSafe, encoded, FORM, pairsOf, rawPairs, send } from './support/spoiled.ts';
 import { createVisitor, formsOf } from './support/visitor.ts';
 

@@ -8,7 +8,7 @@ import { newIdentifier } from '../src/artifacts/identifier.ts';
 import { apiUser, SCOPE } from './support/account-api.ts';
 import type { TestApp } from './support/app.ts';
 import { authorizationRequest, signedIn, somebody, token } from './support/flow.ts';
-import { sharedApp } from './support/shared.ts';
+import { sharedApp } from './support/one-app.ts';
 import { createVisitor } from './support/visitor.ts';
 
 const RESOURCE = 'https://api.example.com';

@@ -42,8 +42,8 @@ export const PEOPLE_PROOFS: Proof[] = [
   ]),
   proof('A04', POLICY, 'A04: a long plain phrase passes, whatever kinds of characters it has', [
     'src/accounts/password-policy.ts',
-    'if (repeats(characters) || counts(characters))',
-    'if (!/[0-9]/.test(password) || repeats(characters) || counts(characters))',
+    'if (common.has(password.toLowerCase()))',
+    'if (!/[0-9]/.test(password) || common.has(password.toLowerCase()))',
   ]),
   proof('A05', POLICY, 'A05: every listed password is refused by every policy, also with capitals', [
     'src/accounts/password-policy.ts',
@@ -67,7 +67,7 @@ export const PEOPLE_PROOFS: Proof[] = [
     'attempts < 1000',
   ]),
   proof('A09', PEOPLE, 'A09: an unknown address, a wrong password and a disabled account get the same answer', [
-    'src/accounts/accounts.ts',
+    'src/accounts/authentication.ts',
     "  if (!account) return 'unknown_address';",
     "  if (!account) throw new AppError('not_found');",
   ]),

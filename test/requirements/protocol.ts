@@ -137,7 +137,7 @@ export const PROTOCOL: Proof[] = [
   ),
   proof('P21', MATRIX, 'P21, P22, X01: every page has the whole policy', [
     'src/http/headers.ts',
-    `    "frame-ancestors 'none'",\n`,
+    `  "frame-ancestors 'none'",\n`,
     '',
   ]),
   proof('P22', MATRIX, 'P21, P22, X01: every page has the whole policy', [
@@ -168,8 +168,8 @@ export const PROTOCOL: Proof[] = [
   ),
   proof('P27', TOKENS, 'P27: tokens, codes and cookies carry 256 random bits without a pattern', [
     'src/artifacts/identifier.ts',
-    'randomBytes(32)',
-    "Buffer.from(randomBytes(32).toString('hex').slice(0, 32))",
+    'takeRandom(32)',
+    "Buffer.from(takeRandom(32).toString('hex').slice(0, 32))",
   ]),
   proof('P28', TOKENS, 'P28: nobody registers a client by HTTP, and no script is a redirect', [
     'src/oidc/client-rules.ts',
