@@ -52,7 +52,7 @@ describe('the profile', () => {
     assert.equal(cleared.body.email, person.email);
   });
 
-  test('a member that is unknown, misshapen or not the caller’s to change is refused by name', async (t) => {
+  test('X05: a member that is unknown, misshapen or not the caller’s to change is refused by name', async (t) => {
     const app = await startApp(t);
     const { api } = await apiUser(app);
     const earlier = (await api('GET /api/v1/account')).body;
@@ -144,7 +144,7 @@ describe('the profile', () => {
 });
 
 describe('the password', () => {
-  test('a change needs the current one, obeys the policy, and tells by mail', async (t) => {
+  test('A15: a change needs the current one, obeys the policy, and tells by mail', async (t) => {
     const app = await startApp(t);
     const { api, person } = await apiUser(app);
     const change = (json: unknown) => api('POST /api/v1/account/password', { json });
@@ -186,7 +186,7 @@ describe('the password', () => {
 });
 
 describe('two people', () => {
-  test('somebody else’s ids are not found, whatever they name, and nothing of theirs ends', async (t) => {
+  test('X05: somebody else’s ids are not found, whatever they name, and nothing of theirs ends', async (t) => {
     const app = await startApp(t);
     const mine = await apiUser(app);
     const theirs = await apiUser(app, {

@@ -127,7 +127,7 @@ test('another content type, charset or encoding is 415 and says what is expected
   }
 });
 
-test('64 KiB are read, one byte more is 413, announced or not, and the connection lives on', async (t) => {
+test('huge input: 64 KiB are read, one byte more is 413, announced or not, and the connection lives on', async (t) => {
   const { form, json, port } = await door(t);
   const exact = `{"email":"a@example.test"${' '.repeat(64 * 1024 - 26)}}`;
   assert.equal(exact.length, 64 * 1024);

@@ -24,7 +24,7 @@ function ask(port: number, path: string, headers: Record<string, string | string
 
 const ISSUER = new URL('http://id.example.test');
 
-test('only the issuer’s own host is served, in any case and with its default port', async (t) => {
+test('T3, D8: only the issuer’s own host is served, in any case and with its default port', async (t) => {
   const misdirected: string[] = [];
   const { port } = await serveFront(t, tell, { issuer: ISSUER, onMisdirected: (host) => misdirected.push(host) });
   for (const host of ['id.example.test', 'ID.Example.TEST', 'id.example.test:80']) {
@@ -138,7 +138,7 @@ test('every response carries a request id of our own making', async (t) => {
   assert.notEqual(first.headers['x-request-id'], second.headers['x-request-id']);
 });
 
-test('the address comes from the trusted proxies’ end of X-Forwarded-For', async (t) => {
+test('X04: the address comes from the trusted proxies’ end of X-Forwarded-For', async (t) => {
   const { port } = await serveFront(t, tell, { trustProxy: ['127.0.0.0/8', '10.0.0.0/8'], anyHostPaths: ['/'] });
   const cases: [string | undefined, string][] = [
     [undefined, '127.0.0.1'],

@@ -72,7 +72,7 @@ test('every HTML answer has the whole policy, errors and 404 too, and a nonce of
   assert.equal(nonces.size, 4);
 });
 
-test('HSTS for a year under https, subdomains by setting; isolation and frames only where a route asks', async (t) => {
+test('X01: HSTS for a year under https, subdomains by setting; isolation and frames only where a route asks', async (t) => {
   const issuer = new URL('https://id.example.test');
   for (const [hstsSubdomains, value] of [
     [true, 'max-age=31536000; includeSubDomains'],

@@ -29,7 +29,7 @@ async function counting(t: TestContext, limits?: Partial<ServerLimits>) {
   return { ...served, seen };
 }
 
-test('a request with two ideas of its own length never reaches the application twice', async (t) => {
+test('X03: a request with two ideas of its own length never reaches the application twice', async (t) => {
   const { port, seen } = await counting(t);
   const smuggled = 'GET /smuggled HTTP/1.1\r\nHost: localhost\r\n\r\n';
   const requests = [
@@ -57,7 +57,7 @@ test('a request with two ideas of its own length never reaches the application t
   );
 });
 
-test('bad chunks are refused', async (t) => {
+test('X03: bad chunks are refused', async (t) => {
   const { port, seen } = await counting(t);
   const head = `POST / HTTP/1.1\r\n${HOST}Transfer-Encoding: chunked\r\n\r\n`;
   for (const body of [

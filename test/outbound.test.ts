@@ -59,7 +59,7 @@ test('64 KiB is the most of an answer, said or not, also unpacked', async (t) =>
   await fails(outbound(bomb.url), 'too_large');
 });
 
-test('the time holds for the headers, for a body that trickles, and for a slow resolver; 2.5 seconds by default', async (t) => {
+test('X13: the time holds for the headers, for a body that trickles, and for a slow resolver; 2.5 seconds by default', async (t) => {
   const silent = await startServer(t, () => undefined);
   const trickling = await startServer(t, (_request, response) => {
     const timer = setInterval(() => response.write('x'), 50);

@@ -328,7 +328,7 @@ test("somebody else's application asks for consent in words, remembers it, and c
   assert.equal(new URL(beyond.url).searchParams.get('error'), 'invalid_scope');
 });
 
-test('P05: a native application gets no silent approval', async (t) => {
+test('P05, S06: a native application gets no silent approval', async (t) => {
   const app = await startApp(t);
   const native = await app.client({
     application_type: 'native',

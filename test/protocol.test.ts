@@ -194,7 +194,7 @@ test('P09 P11: a code works once, for its own client and redirect, and its reuse
   );
 });
 
-test('T1: of 100 parallel redemptions of one code exactly one succeeds', async (t) => {
+test('T1, X07: of 100 parallel redemptions of one code exactly one succeeds', async (t) => {
   const app = await startApp(t);
   const client = await app.client();
   const visitor = createVisitor(app.url);

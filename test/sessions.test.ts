@@ -159,7 +159,7 @@ test('changing the password ends every other session and tells the person', asyn
   assert.ok(await app.mail(here.person.email));
 });
 
-test('removing an application takes back its consent and its tokens', async (t) => {
+test('P29: removing an application takes back its consent and its tokens', async (t) => {
   const app = await startApp(t);
   const client = await app.client({ first_party: false, client_name: 'Photo Prints', scope: 'openid email profile' });
   const person = await somebody(app);
@@ -183,7 +183,7 @@ test('removing an application takes back its consent and its tokens', async (t) 
   assert.match((await visitor.open(authorizationRequest(app, client.client_id).url)).url, /\/consent\//);
 });
 
-test('disabling an account ends everything at once', async (t) => {
+test('S07: disabling an account ends everything at once', async (t) => {
   const app = await startApp(t);
   const here = await signedIn(app);
   await app.services.accounts.disable(here.person.id);
@@ -191,7 +191,7 @@ test('disabling an account ends everything at once', async (t) => {
   assert.match((await here.visitor.open('/account')).url, /\/login\//);
 });
 
-test('a session that was ended while a request was under way does not come back', async (t) => {
+test('rights that outlive their reason: a session that was ended while a request was under way does not come back', async (t) => {
   const app = await startApp(t);
   const here = await signedIn(app);
   const client = await app.client();

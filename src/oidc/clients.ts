@@ -77,6 +77,9 @@ export function createClients({ db, audit, store, validate, resourceScopes }: Cl
   }
 
   async function checked(metadata: ClientMetadata): Promise<void> {
+    // The subject of a client's own token is its id, which must never look like a person's (P24).
+    if (metadata.client_id.startsWith('usr_'))
+      throw new AppError('invalid_request', { message: 'A client_id that begins with usr_ would look like a person.' });
     try {
       await validate(metadata);
     } catch (error) {

@@ -3,7 +3,7 @@
  * the pages it shows are handed in, because this folder knows no template.
  */
 import { randomBytes } from 'node:crypto';
-import Provider, { type Account, type Configuration, type JWK, type KoaContextWithOIDC } from 'oidc-provider';
+import Provider, { type Account, type Configuration, errors, type JWK, type KoaContextWithOIDC } from 'oidc-provider';
 import { newIdentifier } from '../artifacts/identifier.ts';
 import { ACR_VALUES } from '../factors/assurance.ts';
 import { answerAcr, signInClaims } from './acr.ts';
@@ -96,6 +96,7 @@ export function createProvider(options: ProviderOptions): Provider {
   // The outer layer has deleted what a client sent and set the truth: scheme, host and one address.
   provider.proxy = true;
   timeOrderedIdentifiers(provider);
+  anyPortOfLoopbackLiterals(provider);
   answerAcr(provider);
   leaveNoticesToOutbox(provider);
   return provider;
@@ -135,6 +136,9 @@ function configuration(options: ProviderOptions): Configuration {
     },
     clientBasedCORS: (_ctx, origin, client) =>
       origin !== 'null' && originsOf({ redirect_uris: client.redirectUris }).includes(origin),
+    assertJwtClientAuthClaimsAndHeader: async (ctx, { aud }) => {
+      if (aud !== ctx.oidc.issuer) throw new errors.InvalidClientAuth('aud must be the issuer, as one string');
+    },
     renderError: async (ctx, out, error) => pages.error(ctx, out as never, error),
     discovery: {
       ui_locales_supported: options.locales,
@@ -209,6 +213,15 @@ function accountClient(redirectUri: string) {
     client_secret: randomBytes(32).toString('base64url'),
     scope: 'openid',
     first_party: true,
+  };
+}
+
+/** `localhost` may resolve elsewhere (RFC 8252 section 8.3): the core lets native clients vary its port, too (P02). */
+function anyPortOfLoopbackLiterals({ Client }: Provider): void {
+  const prototype = Client.prototype as unknown as { redirectUris: string[]; redirectUriAllowed(uri: string): boolean };
+  const allowed = prototype.redirectUriAllowed;
+  prototype.redirectUriAllowed = function redirectUriAllowed(uri) {
+    return URL.parse(uri)?.hostname === 'localhost' ? this.redirectUris.includes(uri) : allowed.call(this, uri);
   };
 }
 

@@ -1,13 +1,15 @@
 /**
  * `npm run proofs`: every `*.proof.ts` of this folder at full count, and what was measured as a table.
  * `--write` records the table in docs/reliability.md, `--few` takes the sizes of `npm test`; other arguments are the
- * proofs to run, by file name.
+ * proofs to run, by file name. `mutations` runs none of them, but the tests of the security requirements against changed
+ * sources.
  */
 import { execFileSync } from 'node:child_process';
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { after, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
+import { runMutations } from '../requirements/mutations.ts';
 import { installTools } from '../support/tools.ts';
 import type { Proof } from './proof.ts';
 
@@ -19,6 +21,10 @@ const wanted = process.argv.slice(2).filter((argument) => !argument.startsWith('
 const rows: string[] = [];
 
 installTools();
+if (process.argv[2] === 'mutations') {
+  runMutations(process.argv.slice(3));
+  process.exit();
+}
 const files = readdirSync(folder)
   .filter(
     (file) => file.endsWith('.proof.ts') && (wanted.length === 0 || wanted.includes(file.split('.')[0] as string)),
