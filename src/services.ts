@@ -187,7 +187,13 @@ export async function openServices({ settings, file, log, observer }: ServicesOp
     devices: createKnownDevices({ keyring, secureCookies: settings.secureCookies }),
     ...people,
     ...createSignIns({ ...parts, audit, windows, endSessions }, settings),
-    ...createFactorParts({ db }),
+    ...createFactorParts({
+      ...{ db, keyring, audit, outbox, serviceName: branding.name, endSessions, attempts: parts.attempts },
+      async recipient(id) {
+        const account = await parts.store.byId(id);
+        return account && { to: account.emailCanonical, locale: account.profile.locale };
+      },
+    }),
     remembered,
     pending: () => pendingMigrations(db, migrationsDir),
 
