@@ -2,7 +2,7 @@
 import type { Recorder } from '../audit/audit.ts';
 import type { Database } from '../db/database.ts';
 import type { Keyring } from '../keyring/keyring.ts';
-import type { SqlWindows } from '../limits/window-store.ts';
+import type { AccountAttempts } from '../limits/account-attempts.ts';
 import { createFactorChanges, type FactorChangesOptions } from './changes.ts';
 import { createFactors } from './factors.ts';
 import { createFreshness } from './freshness.ts';
@@ -17,7 +17,7 @@ export interface FactorPartsOptions extends FactorChangesOptions {
   db: Database;
   keyring: Keyring;
   audit: Recorder;
-  windows: SqlWindows;
+  attempts: AccountAttempts;
   serviceName: string;
 }
 

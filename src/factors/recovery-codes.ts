@@ -3,12 +3,11 @@
  * Each works once; new ones replace all the old.
  */
 import { randomBytes } from 'node:crypto';
-import type { Origin } from '../audit/events.ts';
 import type { Keyring } from '../keyring/keyring.ts';
 import { type Asking, type ChangeFactors, Unchanged } from './changes.ts';
 import type { Factor, FactorSource } from './factors.ts';
 import type { RecoveryCodeStore } from './recovery-code-store.ts';
-import type { FactorTries, Verdict } from './tries.ts';
+import type { FactorTries, Prover, Verdict } from './tries.ts';
 
 const CODES = 10;
 const BYTES = 10;
@@ -57,8 +56,9 @@ export function createRecoveryCodes({ store, keyring, change, tried }: RecoveryC
     },
 
     /** Uses one up. The person is told by mail. @throws AppError too_many_attempts. */
-    prove: (accountId: string, typed: string, by: Origin): Promise<Verdict> =>
-      tried({ accountId, kind: 'recovery', by }, async () => {
+    prove: (prover: Prover, typed: string): Promise<Verdict> =>
+      tried('recovery', prover, async () => {
+        const { accountId, by } = prover;
         const mac = macOf(accountId, plain(typed));
         const details = { kind: 'recovery' };
         const used = await change(accountId, { what: 'used', details, ends: false }, { by }, function* () {

@@ -13,7 +13,7 @@ import { type Asking, type ChangeFactors, Unchanged } from './changes.ts';
 import type { Factor, FactorSource } from './factors.ts';
 import { factorName } from './names.ts';
 import type { SetupRow, TotpStore } from './totp-store.ts';
-import type { FactorTries, Verdict } from './tries.ts';
+import type { FactorTries, Prover, Verdict } from './tries.ts';
 
 const PERIOD_S = 30;
 const DIGITS = 6;
@@ -125,8 +125,9 @@ export function createTotp({ db, store, keyring, audit, change, tried, serviceNa
     },
 
     /** @throws AppError too_many_attempts. */
-    prove: (accountId: string, code: string, by: Origin): Promise<Verdict> =>
-      tried({ accountId, kind: 'totp', by }, async () => {
+    prove: (prover: Prover, code: string): Promise<Verdict> =>
+      tried('totp', prover, async () => {
+        const { accountId, by } = prover;
         let verdict: Verdict = 'wrong';
         for (const row of await store.ofAccount(accountId)) {
           const step = stepOf(codesOf(row), code);

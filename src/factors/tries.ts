@@ -4,35 +4,40 @@
  */
 import type { Recorder } from '../audit/audit.ts';
 import type { Origin } from '../audit/events.ts';
-import { createCountedTries } from '../limits/guesses.ts';
-import type { SqlWindows } from '../limits/window-store.ts';
-import type { FactorKind } from './factors.ts';
-
-const DURATION_MS = 15 * 60_000;
-const MOST = 20;
+import type { AccountAttempts } from '../limits/account-attempts.ts';
+import type { Device } from '../limits/known-devices.ts';
 
 export interface FactorTriesOptions {
-  windows: Pick<SqlWindows, 'hit' | 'takeBack'>;
+  attempts: Pick<AccountAttempts, 'attempt'>;
   audit: Pick<Recorder, 'note'>;
 }
 
-export interface Try {
+/** Whose factor is tried, and from where. */
+export interface Prover {
   accountId: string;
-  kind: FactorKind;
+  /** The canonical address, by which every door counts. */
+  address: string;
   by: Origin;
+  /** The browser. */
+  device?: Device | undefined;
 }
 
 /** What came of it: `used` is a code that was right once. */
 export type Verdict = 'right' | 'wrong' | 'used';
 
-export function createFactorTries({ windows, audit }: FactorTriesOptions) {
-  const attempt = createCountedTries(windows);
+/** A budget each: who has one of them is kept from guessing at the other, too. */
+const BUDGETS = { totp: 'factor', recovery: 'recovery_code' } as const;
 
+export function createFactorTries({ attempts, audit }: FactorTriesOptions) {
   /** @throws AppError too_many_attempts without having compared. */
-  return async function tried({ accountId, kind, by }: Try, compare: () => Promise<Verdict>): Promise<Verdict> {
-    const limits = [{ key: `factor|${accountId}`, max: MOST }];
+  return async function tried(
+    kind: keyof typeof BUDGETS,
+    { accountId, address, by, device }: Prover,
+    compare: () => Promise<Verdict>,
+  ): Promise<Verdict> {
+    const attempt = { account: address, source: by.ip, kind: BUDGETS[kind], known: device?.known(address) };
     let refused: Verdict = 'wrong';
-    const right = await attempt({ limits, durationMs: DURATION_MS }, async () => {
+    const right = await attempts.attempt(attempt, async () => {
       const verdict = await compare();
       if (verdict === 'right') return verdict;
       refused = verdict;

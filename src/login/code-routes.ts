@@ -24,7 +24,7 @@ const WORDS = {
 } as const;
 
 export function mountCodes(router: Router, deps: CodeDeps): void {
-  const { pages, login, totp, recoveryCodes, originOf } = deps;
+  const { pages, login, totp, recoveryCodes, devices, originOf } = deps;
 
   function form({ flow, show }: FlowPage, pending: Pending, kind: CodeKind, data: object): void {
     show(`login/${kind}`, {
@@ -59,7 +59,8 @@ export function mountCodes(router: Router, deps: CodeDeps): void {
           const pending = await login.pending(ctx, flow);
           if (!awaits(pending, kind)) return login.resume(ctx, flow);
           const left = await login.tryFactor(flow);
-          const verdict = await proves(pending.account.id, code, originOf(ctx));
+          const { id: accountId, emailCanonical: address } = pending.account;
+          const verdict = await proves({ accountId, address, by: originOf(ctx), device: devices.of(ctx) }, code);
           if (verdict === 'right') return login.provedMore(ctx, flow, pending, ['otp']);
           if (left === 0) throw tooOften();
           throw refusal(kind, verdict, left);
