@@ -146,7 +146,10 @@ export async function openServices({ settings, file, log, observer }: ServicesOp
   const windows = createSqlWindows(db);
   const { remembered, endSessions } = createMemory({ db, keyring, audit, settings }, sessions.ending);
   const { parts, ...people } = createPeople({
-    exporters: createExporters({ sessions: sessionRows, grants, consents, audit, outbox: outboxStore, remembered }),
+    exporters: createExporters({
+      ...{ sessions: sessionRows, grants, consents, audit, outbox: outboxStore, remembered },
+      factors: { of: (accountId) => factorParts.factors.of(accountId) },
+    }),
     settings,
     db,
     keyring,
@@ -157,6 +160,13 @@ export async function openServices({ settings, file, log, observer }: ServicesOp
     issuer,
     endSessions,
     onLimited: (limit) => observer?.limited(limit),
+  });
+  const factorParts = createFactorParts({
+    ...{ db, keyring, audit, outbox, serviceName: branding.name, endSessions, attempts: parts.attempts },
+    async recipient(id) {
+      const account = await parts.store.byId(id);
+      return account && { to: account.emailCanonical, locale: account.profile.locale };
+    },
   });
 
   return {
@@ -187,13 +197,7 @@ export async function openServices({ settings, file, log, observer }: ServicesOp
     devices: createKnownDevices({ keyring, secureCookies: settings.secureCookies }),
     ...people,
     ...createSignIns({ ...parts, audit, windows, endSessions }, settings),
-    ...createFactorParts({
-      ...{ db, keyring, audit, outbox, serviceName: branding.name, endSessions, attempts: parts.attempts },
-      async recipient(id) {
-        const account = await parts.store.byId(id);
-        return account && { to: account.emailCanonical, locale: account.profile.locale };
-      },
-    }),
+    ...factorParts,
     remembered,
     pending: () => pendingMigrations(db, migrationsDir),
 

@@ -46,16 +46,10 @@ export function mountRecovery(router: Router, area: Area, deps: RecoveryDeps): v
 
   router.post(
     PATH,
-    area.action(
-      section,
-      Button,
-      async (ctx, { account }) => {
-        if ((await factors.kindsOf(account.id)).length === 0) return PATH;
-        return { section, data: { codes: await recoveryCodes.create(account.id, { by: area.originOf(ctx) }) } };
-      },
-      undefined,
-      { freshFrom: PATH },
-    ),
+    area.action({ ...section, freshAt: PATH }, Button, async (ctx, { account }) => {
+      if ((await factors.kindsOf(account.id)).length === 0) return PATH;
+      return { section, data: { codes: await recoveryCodes.create(account.id, { by: area.originOf(ctx) }) } };
+    }),
   );
 
   /** The codes that the page holds come back as a file: here they are not kept. */

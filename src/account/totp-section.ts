@@ -44,6 +44,7 @@ export function mountTotp(router: Router, area: Area, { totp, factors, recoveryC
   const setUp: Section = {
     name: 'totp-new',
     nav: 'security',
+    freshAt: NEW,
     secret: true,
     async data(who) {
       const { id: accountId, email: label } = who.account;
@@ -53,7 +54,7 @@ export function mountTotp(router: Router, area: Area, { totp, factors, recoveryC
   };
 
   router.get(LIST, area.page(list));
-  router.get(NEW, area.page(setUp, { fresh: true }));
+  router.get(NEW, area.page(setUp));
 
   router.post(
     NEW,
@@ -69,7 +70,6 @@ export function mountTotp(router: Router, area: Area, { totp, factors, recoveryC
         return { section: recoverySection({ factors, recoveryCodes }), data: { codes } };
       },
       ({ name }) => ({ name }),
-      { freshFrom: NEW },
     ),
   );
 
@@ -87,7 +87,7 @@ export function mountTotp(router: Router, area: Area, { totp, factors, recoveryC
       await factors.remove(who.account.id, String(ctx['params'].id), asking);
       return `${LIST}?notice=factor-removed`;
     };
-    await area.action(list, Button, work, undefined, { freshFrom: LIST })(ctx);
+    await area.action({ ...list, freshAt: LIST }, Button, work)(ctx);
   });
 }
 

@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { AccountAnswer, AppList, EventList, SessionList } from './answers.ts';
 import { EXAMPLES } from './examples.ts';
+import { FACTOR_OPERATIONS } from './factor-operations.ts';
 import { ExceptQuery, PageQuery, PasswordChange, ProfileChange } from './fields.ts';
 import { errorsOf, type Operation } from './operation.ts';
 import { PERSONAL } from './personal-operations.ts';
@@ -124,4 +125,5 @@ export const OPERATIONS: Operation[] = [
     answer: { description: 'The application is disconnected and its tokens have ended.' },
     errors: ['not_found'],
   },
+  ...FACTOR_OPERATIONS,
 ];

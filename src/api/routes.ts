@@ -12,11 +12,12 @@ import type { ConnectedApp, SessionEntry, Sessions } from '../sessions/sessions.
 import { accountAnswer, eventAnswer } from './answers.ts';
 import type { WhoAsks } from './caller.ts';
 import { entriesFor, keptBy } from './current.ts';
+import { type FactorApiDeps, mountFactorApi } from './factor-routes.ts';
 import { ExceptQuery, NoQuery, PageQuery, PasswordChange, ProfileChange } from './fields.ts';
 import { compareKeys, noCursor, type Order, pageOf } from './paging.ts';
 import { mountPersonalApi, type PersonalDeps } from './personal-routes.ts';
 
-export interface AccountApiDeps extends PersonalDeps {
+export interface AccountApiDeps extends PersonalDeps, Omit<FactorApiDeps, 'accounts' | 'sessions'> {
   caller: WhoAsks;
   accounts: Pick<Accounts, 'existing' | 'changeProfile' | 'changePassword'>;
   sessions: Pick<Sessions, 'list' | 'revoke' | 'revokeAll' | 'apps' | 'removeApp'>;
@@ -28,6 +29,7 @@ export interface AccountApiDeps extends PersonalDeps {
 export function mountAccountApi(router: Router, deps: AccountApiDeps): void {
   const { caller, accounts, sessions, audit, originOf } = deps;
   mountPersonalApi(router, deps);
+  mountFactorApi(router, deps);
 
   router.get('/api/v1/account', async (ctx) => {
     const { accountId } = await caller(ctx, 'account:read');

@@ -17,7 +17,7 @@ export interface FactorPartsOptions extends FactorChangesOptions {
   db: Database;
   keyring: Keyring;
   audit: Recorder;
-  attempts: AccountAttempts;
+  attempts: Pick<AccountAttempts, 'attempt'>;
   serviceName: string;
 }
 

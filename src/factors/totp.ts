@@ -81,9 +81,10 @@ export function createTotp({ db, store, keyring, audit, change, tried, serviceNa
   return {
     source,
 
-    /** The set-up of this holder, or a new one; nobody but the holder is shown its secret. `label` is the address. */
-    async begin({ accountId, label, holder }: { accountId: string; label: string; holder: string }): Promise<Setup> {
-      const present = await store.setup(accountId, holder);
+    /** The set-up of this holder, or a new one; nobody but the holder is shown its secret. Without a holder it is known
+     * by its id only. `label` is the address. */
+    async begin({ accountId, label, holder }: { accountId: string; label: string; holder?: string }): Promise<Setup> {
+      const present = holder && (await store.setup(accountId, holder));
       if (present) return setupOf(present, label);
       if ((await store.ofAccount(accountId)).length >= MOST) {
         const message = `An account has at most ${MOST} authenticator apps. Remove one that is not used any more.`;
@@ -92,7 +93,13 @@ export function createTotp({ db, store, keyring, audit, change, tried, serviceNa
       const id = `totp_${newIdentifier().slice(0, 40)}`;
       const secret = Buffer.from(new Secret({ size: SECRET_BYTES }).bytes);
       const sealed = keyring.seal('totp', secret, context(accountId, id));
-      const row = { id, account_id: accountId, holder, secret: sealed, expires_at: Date.now() + SETUP_MS };
+      const row = {
+        id,
+        account_id: accountId,
+        holder: holder ?? id,
+        secret: sealed,
+        expires_at: Date.now() + SETUP_MS,
+      };
       return setupOf(await store.putSetup(row), label);
     },
 
