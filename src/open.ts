@@ -55,6 +55,7 @@ export async function openForCommand(options: ServeOptions): Promise<CommandServ
     'deletion',
     'invitations',
     'sessions',
+    'factors',
     'clients',
     'mailer',
     'outbox',

@@ -7,6 +7,7 @@ import type { AuditLog } from '../audit/log.ts';
 import type { Mark } from '../audit/macs.ts';
 import type { Filter } from '../audit/store.ts';
 import type { FieldError } from '../errors.ts';
+import type { Factors } from '../factors/factors.ts';
 import type { DeadLetters } from '../jobs/dead-letters.ts';
 import type { Outbox } from '../jobs/outbox.ts';
 import type { Secrets } from '../keyring/secrets.ts';
@@ -20,6 +21,7 @@ export interface Services {
   deletion: Pick<Deletion, 'remove' | 'restore'>;
   invitations: Invitations;
   sessions: Sessions;
+  factors: Factors;
   clients: Clients;
   mailer: Mailer;
   outbox: Outbox;

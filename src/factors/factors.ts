@@ -102,12 +102,12 @@ export function createFactors({ db, audit, sources, change }: FactorsOptions) {
       if (!removed) throw notFound();
     },
 
-    /** By an operator: all factors, or those of one kind. Resolves with how many went; when there were any, every session
-     * ends and the person is told. */
-    async reset(accountId: string, kind: FactorKind | undefined, by: Origin): Promise<number> {
+    /** By an operator: all factors, or those of one kind. Resolves with how many went, null when there was nothing;
+     * else every session ends and the person is told. */
+    async reset(accountId: string, kind: FactorKind | undefined, by: Origin): Promise<number | null> {
       const before = await of(accountId);
       const kinds = kind ? [kind] : (['passkey', 'totp', 'recovery'] as FactorKind[]);
-      if (!before.some((each) => kinds.includes(each.kind))) return 0;
+      if (!before.some((each) => kinds.includes(each.kind))) return null;
       if (!before.some((each) => isFactor(each) && !kinds.includes(each.kind))) kinds.push('recovery');
       let gone = 0;
       const details = { kinds: [...new Set(kinds)].sort() };
