@@ -141,7 +141,9 @@ test('after five wrong codes the sign-in is over, and the right one comes too la
   assert.match((await visitor.open('/account')).url, /\/login\//, 'nobody was signed in');
 });
 
-test('of a hundred guesses at once five are compared, and the account slows down who begins anew', async () => {
+test('of a hundred guesses at once five are compared, and the account slows down who begins anew', async (t) => {
+  // So that no waiting time passes meanwhile.
+  t.mock.timers.enable({ apis: ['Date'], now: Date.now() });
   const person = await enrolled(app);
   const { visitor, page } = await secondStep(app, person);
   const { action, body } = visitor.fill(page, { code: wrongCode(person.secret) }, '/totp$');

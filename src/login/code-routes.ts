@@ -31,6 +31,7 @@ export function mountCodes(router: Router, deps: CodeDeps): void {
       action: `/login/${flow.uid}/${kind}`,
       account: { email: pending.account.email, name: pending.account.profile.name },
       ways: otherWays(flow, pending, kind),
+      remember: login.rememberable,
       cancelAction: `/login/${flow.uid}/cancel`,
       ...data,
     });
@@ -55,13 +56,15 @@ export function mountCodes(router: Router, deps: CodeDeps): void {
       pages.submit(
         ctx,
         FactorForm,
-        async ({ flow }, { code }) => {
+        async ({ flow }, { code, remember }) => {
           const pending = await login.pending(ctx, flow);
           if (!awaits(pending, kind)) return login.resume(ctx, flow);
           const left = await login.tryFactor(flow);
           const { id: accountId, emailCanonical: address } = pending.account;
           const verdict = await proves({ accountId, address, by: originOf(ctx), device: devices.of(ctx) }, code);
-          if (verdict === 'right') return login.provedMore(ctx, flow, pending, ['otp']);
+          if (verdict === 'right') {
+            return login.provedMore(ctx, flow, pending, ['otp'], { remember: remember === 'yes' });
+          }
           if (left === 0) throw tooOften();
           throw refusal(kind, verdict, left);
         },

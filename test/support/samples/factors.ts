@@ -8,7 +8,7 @@ const setup = { secret: SECRET, uri: URI, qr: qrCode(URI) };
 const codes = Array.from({ length: 10 }, (_, index) => `7K2M-9QXR-${index}T4W-HZ8C`);
 
 const flow = { csrf, client, errors: [], notice: null };
-const step = { ...flow, account, cancelAction: '/login/f1/cancel' };
+const step = { ...flow, account, remember: { days: 30 }, cancelAction: '/login/f1/cancel' };
 const totp = { ...step, action: '/login/f1/totp', ways: [{ kind: 'recovery', url: '/login/f1/recovery' }] };
 const recovery = {
   ...step,
