@@ -23,6 +23,7 @@ import { requestLog } from './http/request-log.ts';
 import { turnAway } from './http/turn-away.ts';
 import { edgeLimits } from './limits/edge.ts';
 import { mountClosed } from './login/closed-routes.ts';
+import { mountCodes } from './login/code-routes.ts';
 import { mountConsent } from './login/consent-routes.ts';
 import { mountEmailRestore } from './login/email-restore-routes.ts';
 import { mountFactors } from './login/factor-routes.ts';
@@ -31,9 +32,11 @@ import { createLogin } from './login/login.ts';
 import { mountMailedSignIn } from './login/mailed-routes.ts';
 import { mountNotMe } from './login/not-me-routes.ts';
 import { createPages } from './login/pages.ts';
+import { mountRecoveryCodes } from './login/recovery-code-routes.ts';
 import { mountRecovery } from './login/recovery-routes.ts';
 import { mountRegistration } from './login/register-routes.ts';
 import { mountSignIn } from './login/routes.ts';
+import { mountTotpSetup } from './login/totp-routes.ts';
 import { mountWebFinger, WEBFINGER_PATH } from './oidc/webfinger.ts';
 import { mountHealth } from './ops/health.ts';
 import type { Metrics } from './ops/metrics.ts';
@@ -89,6 +92,7 @@ export async function createApp(services: Services, { draining, metrics }: AppOp
       ...{ flows, originOf, enterable: accounts.enterable, kindsOf: services.factors.kindsOf },
       devices: { ...services.devices, remember },
       remembered: services.remembered,
+      lacksCodes: services.recoveryCodes.lacking,
       passwords: settings.emailSignIn !== 'instead',
       secondFactorForAll: settings.factors.required === 'everybody',
     }),
@@ -99,6 +103,9 @@ export async function createApp(services: Services, { draining, metrics }: AppOp
   mountSignIn(router, login);
   if (settings.emailSignIn !== 'off') mountMailedSignIn(router, { ...login, csrf });
   mountFactors(router, login);
+  mountCodes(router, login);
+  mountTotpSetup(router, login);
+  mountRecoveryCodes(router, login);
   mountRegistration(router, login);
   if (settings.emailSignIn !== 'instead') mountRecovery(router, login);
   mountConsent(router, { ...login, scopeWords, claimWords });

@@ -1,6 +1,7 @@
 /** What each feature holds of a person, for the export. A feature that comes to hold something adds itself here. */
 import { type Exporter, iso } from './accounts/export.ts';
 import type { AuditLog } from './audit/log.ts';
+import type { Factors } from './factors/factors.ts';
 import type { Remembered } from './factors/remembered.ts';
 import type { OutboxStore } from './jobs/store.ts';
 import type { Consents } from './oidc/consents.ts';
@@ -14,10 +15,11 @@ export interface ExportersOptions {
   audit: Pick<AuditLog, 'entries'>;
   outbox: Pick<OutboxStore, 'mailsTo'>;
   remembered: Pick<Remembered, 'list'>;
+  factors: Pick<Factors, 'of'>;
 }
 
 export function createExporters(options: ExportersOptions): Exporter[] {
-  const { sessions, grants, consents, audit, outbox, remembered } = options;
+  const { sessions, grants, consents, audit, outbox, remembered, factors } = options;
   return [
     {
       name: 'sessions',
@@ -58,6 +60,13 @@ export function createExporters(options: ExportersOptions): Exporter[] {
           client_id: clientId,
           ...allowed,
           since: iso(since),
+        })),
+    },
+    {
+      name: 'factors',
+      of: async ({ id }) =>
+        (await factors.of(id)).map(({ kind, name, createdAt, lastUsedAt, details }) => ({
+          ...{ kind, name, details, created_at: iso(createdAt), last_used_at: iso(lastUsedAt) },
         })),
     },
     {

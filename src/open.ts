@@ -56,6 +56,7 @@ export async function openForCommand(options: ServeOptions): Promise<CommandServ
     'invitations',
     'sessions',
     'addresses',
+    'factors',
     'clients',
     'mailer',
     'outbox',

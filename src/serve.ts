@@ -55,6 +55,7 @@ export async function serve({ settings, file, log, worker }: ServeOptions): Prom
       services.rows.Grant.purge,
       services.challenges.purge,
       services.steps.purge,
+      services.totp.purge,
       services.remembered.purge,
       services.windows.purge,
       services.attempts.purge,

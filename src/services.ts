@@ -159,7 +159,10 @@ export async function openServices({ settings, file, log, observer }: ServicesOp
   const { windows } = limits;
   const { remembered, endSessions } = createMemory({ db, keyring, audit, settings }, sessions.ending);
   const { parts, ...people } = createPeople({
-    exporters: createExporters({ sessions: sessionRows, grants, consents, audit, outbox: outboxStore, remembered }),
+    exporters: createExporters({
+      ...{ sessions: sessionRows, grants, consents, audit, outbox: outboxStore, remembered },
+      factors: { of: (accountId) => factorParts.factors.of(accountId) },
+    }),
     settings,
     db,
     keyring,
@@ -170,6 +173,13 @@ export async function openServices({ settings, file, log, observer }: ServicesOp
     issuer,
     endSessions,
     ...{ limits, onLimited },
+  });
+  const factorParts = createFactorParts({
+    ...{ db, keyring, audit, outbox, serviceName: branding.name, endSessions, attempts: parts.attempts },
+    async recipient(id) {
+      const account = await parts.store.byId(id);
+      return account && { to: account.emailCanonical, locale: account.profile.locale };
+    },
   });
 
   return {
@@ -199,7 +209,7 @@ export async function openServices({ settings, file, log, observer }: ServicesOp
     sessions,
     ...people,
     ...createSignIns({ ...parts, audit, windows, endSessions }, settings),
-    ...createFactorParts({ db }),
+    ...factorParts,
     remembered,
     pending: () => pendingMigrations(db, migrationsDir),
 

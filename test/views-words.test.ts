@@ -142,7 +142,7 @@ function isUsed(key: string, everything: string): boolean {
   if (family === 'event-reason') return quoted;
   if (family === 'mail')
     return key.endsWith('.subject') && templates.some(({ file }) => file === `mail/${name}.html.ejs`);
-  if (['notice', 'factor', 'protect', 'strength', 'strength-why'].includes(family))
+  if (['notice', 'factor', 'protect', 'strength', 'strength-why', 'way'].includes(family))
     return quoted || everything.includes(`'${key}'`);
   // Codes of the closed list, of the HTTP layer (`invalid_` and zod's kind of format), and of OAuth.
   if (family === 'error') return quoted || name in ERROR_STATUS || ['invalid_email', 'invalid_url'].includes(name);

@@ -27,6 +27,14 @@ export interface Section {
   /** Page and forms ask for a sign-in of the last ten minutes, which comes back to this path. */
   freshAt?: string;
   data(who: SignedIn, ctx: Context): Promise<object>;
+  /** It shows a secret. */
+  secret?: true;
+}
+
+/** A page in answer to a form: what it shows is shown this once. */
+export interface Shown {
+  section: Section;
+  data: object;
 }
 
 export const csrfField = z.string().max(500);
@@ -39,17 +47,20 @@ export const Button = z.strictObject({ csrf: csrfField });
 const NOTICES = new Set([
   ...['profile-saved', 'password-changed', 'others-ended', 'session-ended', 'app-removed'],
   ...['email-changed', 'resent', 'device-forgotten'],
+  ...['factor-added', 'factor-removed', 'factor-renamed'],
 ]);
 
 export function createArea({ entrance, csrf, i18n, renderer, originOf }: AreaDeps) {
   const binding = (who: SignedIn) => `session:${who.session.uid}`;
 
+  function speak(ctx: Context, { account }: SignedIn): void {
+    const uiLocales = account.profile.locale ?? '';
+    ctx.state['locale'] = i18n.negotiate({ uiLocales, acceptLanguage: ctx.get('accept-language') });
+  }
+
   async function show(ctx: Context, who: SignedIn, section: Section, more: object = {}): Promise<void> {
     ctx.state['isolate'] = true;
-    ctx.state['locale'] = i18n.negotiate({
-      uiLocales: who.account.profile.locale ?? '',
-      acceptLanguage: ctx.get('accept-language'),
-    });
+    speak(ctx, who);
     ctx.set('Cache-Control', 'no-store');
     const notice = String(ctx.query['notice'] ?? '');
     renderer.page(ctx, `account/${section.name}`, {
@@ -62,6 +73,8 @@ export function createArea({ entrance, csrf, i18n, renderer, originOf }: AreaDep
       ...(await section.data(who, ctx)),
       ...more,
     });
+    // A page that holds a secret beside what others wrote (http/compress.ts).
+    if (section.secret) ctx.state['compress'] = false;
   }
 
   const enter = (ctx: Context, { freshAt }: Pick<Section, 'freshAt'>) =>
@@ -77,12 +90,12 @@ export function createArea({ entrance, csrf, i18n, renderer, originOf }: AreaDep
       if (who) await show(ctx, who, section);
     },
 
-    /** A POST of a signed-in person: form, anti-forgery token, work, which gives the address to go on to. Mendable
-     * faults come back with the page, and with what was typed where `again` says so. */
+    /** A POST of a signed-in person: form, anti-forgery token, work, which gives the address to go on to, or what
+     * is shown this once. Mendable faults come back with the page, and with what was typed where `again` says so. */
     action<Schema extends z.ZodType<{ csrf: string }>>(
       section: Section,
       schema: Schema,
-      work: (ctx: Context, who: SignedIn, form: z.infer<Schema>) => Promise<string | undefined>,
+      work: (ctx: Context, who: SignedIn, form: z.infer<Schema>) => Promise<string | Shown | undefined>,
       again: (form: z.infer<Schema>) => object = () => ({}),
     ) {
       return async (ctx: Context) => {
@@ -90,11 +103,13 @@ export function createArea({ entrance, csrf, i18n, renderer, originOf }: AreaDep
         if (!who) return;
         const form = await readForm(ctx, schema);
         csrf.check(ctx, binding(who), form.csrf);
+        speak(ctx, who);
         try {
-          const path = await work(ctx, who, form);
+          const next = await work(ctx, who, form);
           // A download has answered already.
-          if (path === undefined) return;
-          ctx.redirect(path);
+          if (next === undefined) return;
+          if (typeof next !== 'string') return await show(ctx, who, next.section, next.data);
+          ctx.redirect(next);
           ctx.status = 303;
         } catch (error) {
           const fields: FieldError[] = error instanceof AppError ? error.fields : [];

@@ -9,9 +9,11 @@ import { type EmailDeps, mountEmail } from './email-section.ts';
 import { type EventsDeps, mountEvents } from './events-section.ts';
 import { mountOverview, type OverviewDeps } from './overview-section.ts';
 import { mountPassword, type PasswordDeps } from './password-section.ts';
+import { mountRecovery, type RecoveryDeps } from './recovery-section.ts';
 import { mountSecurity, type SecurityDeps } from './security-section.ts';
 import { mountSessions } from './sessions-section.ts';
 import { mountSigning } from './signing.ts';
+import { mountTotp, type TotpDeps } from './totp-section.ts';
 
 export type AccountPagesDeps = AreaDeps &
   OverviewDeps &
@@ -20,6 +22,8 @@ export type AccountPagesDeps = AreaDeps &
   PasswordDeps &
   EmailDeps &
   DataDeps &
+  TotpDeps &
+  RecoveryDeps &
   Parameters<typeof mountDevices>[2];
 
 export function mountAccountPages(router: Router, deps: AccountPagesDeps): void {
@@ -31,6 +35,8 @@ export function mountAccountPages(router: Router, deps: AccountPagesDeps): void 
   mountSecurity(router, area, deps);
   if (deps.emailSignIn !== 'instead') mountPassword(router, area, deps);
   if (deps.remembered.on) mountDevices(router, area, deps);
+  mountTotp(router, area, deps);
+  mountRecovery(router, area, deps);
   mountEvents(router, area, deps);
   mountEmail(router, area, deps);
   mountData(router, area, deps);

@@ -98,9 +98,9 @@ export const MEANINGS: Partial<Record<ErrorCode, string>> = {
   insufficient_scope: 'The access token lacks the scope that `WWW-Authenticate` names.',
   fresh_proof_required:
     'The sign-in is older than ten minutes, or its second factor is missing: send the person to sign in with the `max_age` that `WWW-Authenticate` names.',
-  invalid_code: 'It is not the code that was sent last; `errors` says how many tries are left.',
-  code_expired: 'No code is awaited, or it has expired or was used: ask for another one.',
-  conflict: 'Something changed meanwhile; `errors` says what.',
+  invalid_code: 'It is not the code that was sent last, or that the app shows; `errors` says more.',
+  code_expired: 'No code is awaited, or what it was for has expired or is done: begin again.',
+  conflict: 'It does not fit what is there, or something changed meanwhile; `detail` and `errors` say what.',
   csrf: 'A change by cookie came without the page’s token in `X-CSRF-Token`, or from another site.',
   not_found: 'It is gone, or was never this person’s.',
   body_too_large: 'The body is longer than 64 KiB.',

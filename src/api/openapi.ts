@@ -11,6 +11,7 @@ import {
 import { ERROR_STATUS, type ErrorCode } from '../errors.ts';
 import { Problem } from './answers.ts';
 import { MEANINGS, problemExample } from './examples.ts';
+import { TAGS } from './operation.ts';
 import { errorsOf, OPERATIONS, type Operation } from './operations.ts';
 
 export interface OpenApiOptions {
@@ -44,7 +45,7 @@ export function createOpenApi(options: OpenApiOptions) {
         license: { name: 'Apache-2.0', identifier: 'Apache-2.0' },
       },
       servers: [{ url: options.issuer }],
-      tags: [{ name: 'Account' }, { name: 'Sessions' }, { name: 'Apps' }],
+      tags: TAGS.map((name) => ({ name })),
       paths,
       components: { securitySchemes: securitySchemes(options) },
     },

@@ -3,11 +3,15 @@ import type { z } from 'zod';
 import type { ErrorCode } from '../errors.ts';
 import type { AccountScope } from './caller.ts';
 
+/** Headings of the description, in their order. */
+export const TAGS = ['Account', 'Sessions', 'Apps', 'Factors'] as const;
+export type Tag = (typeof TAGS)[number];
+
 export interface Operation {
   id: string;
   method: 'get' | 'patch' | 'post' | 'delete';
   path: string;
-  tag: 'Account' | 'Sessions' | 'Apps';
+  tag: Tag;
   summary: string;
   description: string;
   scope: AccountScope;

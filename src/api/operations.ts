@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { AccountAnswer, AppList, EventList, SessionList } from './answers.ts';
 import { DEVICES } from './device-operations.ts';
 import { EXAMPLES } from './examples.ts';
+import { FACTOR_OPERATIONS } from './factor-operations.ts';
 import { ExceptQuery, PageQuery, PasswordChange, ProfileChange } from './fields.ts';
 import { errorsOf, type Operation } from './operation.ts';
 import { PERSONAL } from './personal-operations.ts';
@@ -126,4 +127,5 @@ export const OPERATIONS: Operation[] = [
     errors: ['not_found'],
   },
   ...DEVICES,
+  ...FACTOR_OPERATIONS,
 ];

@@ -13,11 +13,12 @@ import { accountAnswer, eventAnswer } from './answers.ts';
 import type { WhoAsks } from './caller.ts';
 import { entriesFor, keptBy } from './current.ts';
 import { type DeviceDeps, mountDeviceApi } from './device-routes.ts';
+import { type FactorApiDeps, mountFactorApi } from './factor-routes.ts';
 import { ExceptQuery, NoQuery, PageQuery, PasswordChange, ProfileChange } from './fields.ts';
 import { compareKeys, noCursor, type Order, pageOf } from './paging.ts';
 import { mountPersonalApi, type PersonalDeps } from './personal-routes.ts';
 
-export interface AccountApiDeps extends PersonalDeps, DeviceDeps {
+export interface AccountApiDeps extends PersonalDeps, DeviceDeps, Omit<FactorApiDeps, 'accounts' | 'sessions'> {
   caller: WhoAsks;
   accounts: Pick<Accounts, 'existing' | 'changeProfile' | 'changePassword'>;
   sessions: Pick<Sessions, 'list' | 'revoke' | 'revokeAll' | 'apps' | 'removeApp'>;
@@ -30,6 +31,7 @@ export function mountAccountApi(router: Router, deps: AccountApiDeps): void {
   const { caller, accounts, sessions, audit, originOf } = deps;
   mountPersonalApi(router, deps);
   mountDeviceApi(router, deps);
+  mountFactorApi(router, deps);
 
   router.get('/api/v1/account', async (ctx) => {
     const { accountId } = await caller(ctx, 'account:read');

@@ -1,6 +1,7 @@
 /** Accounts on the command line: which one is meant, and how one looks. */
 import { type Account, PROFILE_FIELDS } from '../accounts/store.ts';
 import { AppError } from '../errors.ts';
+import type { Factor } from '../factors/factors.ts';
 import { facts, minute } from './printing.ts';
 import type { Services } from './services.ts';
 
@@ -39,6 +40,21 @@ export function accountFacts(account: Account): string {
     ['updated', `${minute(account.updatedAt)} UTC`],
     ['password', account.passwordChangedAt === null ? 'none' : `set ${minute(account.passwordChangedAt)} UTC`],
   ]);
+}
+
+/** What protects the account, as the account API shows it. */
+export function factorObject({ id, kind, name, createdAt, lastUsedAt, details }: Factor) {
+  const last_used_at = lastUsedAt === null ? null : iso(lastUsedAt);
+  return { id, kind, name, created_at: iso(createdAt), last_used_at, details };
+}
+
+export function factorFacts(factors: Factor[]): string {
+  const lines = factors.map(({ kind, name, lastUsedAt, details }) => {
+    if (kind === 'recovery') return `${details['left']} of ${details['total']} recovery codes left`;
+    const used = lastUsedAt === null ? 'never used' : `used ${minute(lastUsedAt)} UTC`;
+    return `${kind}${name === null ? '' : ` "${name}"`}, ${used}`;
+  });
+  return facts([['factors', lines]]);
 }
 
 function iso(ms: number): string {

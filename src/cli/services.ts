@@ -7,6 +7,7 @@ import type { AuditLog } from '../audit/log.ts';
 import type { Mark } from '../audit/macs.ts';
 import type { Filter } from '../audit/store.ts';
 import type { FieldError } from '../errors.ts';
+import type { Factors } from '../factors/factors.ts';
 import type { DeadLetters } from '../jobs/dead-letters.ts';
 import type { Outbox } from '../jobs/outbox.ts';
 import type { Secrets } from '../keyring/secrets.ts';
@@ -22,6 +23,7 @@ export interface Services {
   invitations: Invitations;
   sessions: Sessions;
   addresses: Pick<AddressRules, 'list' | 'put' | 'remove'>;
+  factors: Factors;
   clients: Clients;
   mailer: Mailer;
   outbox: Outbox;

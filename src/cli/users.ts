@@ -2,8 +2,9 @@
 import { type Command, Option } from 'commander';
 import type { Account } from '../accounts/store.ts';
 import { OPERATOR } from '../audit/events.ts';
-import { accountFacts, accountObject, accountOf } from './accounts.ts';
+import { accountFacts, accountObject, accountOf, factorFacts, factorObject } from './accounts.ts';
 import { notBlank, pageLength } from './arguments.ts';
+import { addFactorReset } from './factors.ts';
 import { UsageFault } from './failure.ts';
 import { example } from './help.ts';
 import { minute, table } from './printing.ts';
@@ -78,7 +79,12 @@ export function addUserCommands(program: Command, running: Running): void {
     .option('--json', 'print JSON')
     .addHelpText('after', example('latchkey users show ada@example.com'))
     .action((who: string, flags: Flags) =>
-      running.run(flags, async (services) => shown(await accountOf(services, who))),
+      running.run(flags, async (services) => {
+        const account = await accountOf(services, who);
+        const factors = await services.factors.of(account.id);
+        const object = { ...accountObject(account), factors: factors.map(factorObject) };
+        return { object, text: `${accountFacts(account)}\n${factorFacts(factors)}` };
+      }),
     );
 
   const changes = [
@@ -104,6 +110,8 @@ export function addUserCommands(program: Command, running: Running): void {
         }),
       );
   }
+
+  addFactorReset(users, running);
 
   users
     .command('restore')

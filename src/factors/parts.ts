@@ -1,17 +1,39 @@
 /** The feature put together: each kind of factor, the list of them, and what a sign-in under way has proved. */
+import type { Recorder } from '../audit/audit.ts';
 import type { Database } from '../db/database.ts';
+import type { Keyring } from '../keyring/keyring.ts';
+import type { AccountAttempts } from '../limits/account-attempts.ts';
+import { createFactorChanges, type FactorChangesOptions } from './changes.ts';
 import { createFactors } from './factors.ts';
 import { createFreshness } from './freshness.ts';
+import { createRecoveryCodeStore } from './recovery-code-store.ts';
+import { createRecoveryCodes } from './recovery-codes.ts';
 import { createStepStore } from './step-store.ts';
+import { createTotp } from './totp.ts';
+import { createTotpStore } from './totp-store.ts';
+import { createFactorTries } from './tries.ts';
 
-export interface FactorPartsOptions {
+export interface FactorPartsOptions extends FactorChangesOptions {
   db: Database;
+  keyring: Keyring;
+  audit: Recorder;
+  attempts: Pick<AccountAttempts, 'attempt'>;
+  serviceName: string;
 }
 
-export function createFactorParts({ db }: FactorPartsOptions) {
-  const factors = createFactors({ sources: [] });
+export function createFactorParts(options: FactorPartsOptions) {
+  const { db, keyring, audit, serviceName } = options;
+  const change = createFactorChanges(options);
+  const tried = createFactorTries(options);
+  const hasFactor = async (accountId: string) => (await factors.kindsOf(accountId)).length > 0;
+  const shared = { db, keyring, audit, change, tried, serviceName, hasFactor };
+  const totp = createTotp({ ...shared, store: createTotpStore(db) });
+  const recoveryCodes = createRecoveryCodes({ ...shared, store: createRecoveryCodeStore(db) });
+  const factors = createFactors({ db, audit, change, sources: [totp.source, recoveryCodes.source] });
   return {
     factors,
+    totp,
+    recoveryCodes,
     steps: createStepStore(db),
     isFresh: createFreshness({ kindsOf: factors.kindsOf }),
   };

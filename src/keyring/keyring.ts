@@ -19,6 +19,8 @@ const PURPOSES = [
   'outbox',
   'audit',
   'limits',
+  'totp',
+  'recovery',
 ] as const;
 /** What the protocol stores and reads at every request; nothing that a mail carries. */
 const REMEMBERED = 'payload';

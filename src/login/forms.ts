@@ -35,3 +35,10 @@ export const invitationForm = (passwords: boolean) =>
     email: email.optional(),
   });
 export const NewPasswordForm = z.strictObject({ csrf, password, username: email.optional() });
+
+// What a person types as a code is read by the feature, which knows the forms that it may have.
+const typed = z.string().max(100);
+/** A second factor, and whether this browser is to be remembered. */
+export const FactorForm = z.strictObject({ csrf, code: typed, remember: z.literal('yes').optional() });
+export const TotpForm = z.strictObject({ csrf, code: typed, name: z.string().max(1000).default('') });
+export const SavedCodesForm = z.strictObject({ csrf, codes: z.string().max(400) });

@@ -31,6 +31,8 @@ export interface LoginOptions {
   remembered: Pick<Remembered, 'has' | 'remember' | 'on' | 'days'>;
   /** People can sign in with a password. */
   passwords: boolean;
+  /** The account has no recovery codes yet, not even used ones. */
+  lacksCodes(accountId: string): Promise<boolean>;
   /** The operator wants a second factor of everybody. */
   secondFactorForAll: boolean;
   originOf(ctx: Context): Origin;
@@ -115,7 +117,7 @@ export function createLogin(options: LoginOptions) {
     },
 
     /** A second factor was proved or set up, on top of what is pending. With `remember` its owner wishes not to be
-     * asked in this browser for a time. */
+     * asked in this browser for a time. After the first set-up come recovery codes. */
     async provedMore(
       ctx: Context,
       flow: Flow,
@@ -125,7 +127,11 @@ export function createLogin(options: LoginOptions) {
     ): Promise<void> {
       const asked = next.step === 'factor' && hasSecondFactor(methods);
       if (remember && asked) await options.remembered.remember(ctx, account.id, originOf(ctx));
-      await proceed(ctx, flow, account, { ...step, amr: together(step.amr, methods) });
+      const more = { ...step, amr: together(step.amr, methods) };
+      const wasSetUp = next.step === 'protect';
+      if (!wasSetUp || !(await options.lacksCodes(account.id))) return proceed(ctx, flow, account, more);
+      await steps.put(flow.uid, more, Date.now() + STEP_MS);
+      seeOther(ctx, `/login/${flow.uid}/protect/recovery`);
     },
 
     /** A session that is good but too weak for this request goes on with what it proved already. True when it did. */
@@ -164,9 +170,7 @@ export function createLogin(options: LoginOptions) {
       // The second try: the first one was wrong.
       if (who && left !== undefined && left <= TRIES - 2) await notices.halfWay(who.account, who.by);
       if (left !== undefined) return left;
-      throw new AppError('interaction_expired', {
-        message: 'That was wrong too often. Go back to the application and sign in again.',
-      });
+      throw tooOften();
     },
 
     /** The person went back to the application without signing in (RFC 6749 section 4.1.2.1). */
@@ -192,6 +196,12 @@ function pathOf(flow: Flow, { step }: Next): string {
 function seeOther(ctx: Context, path: string): void {
   ctx.redirect(path);
   ctx.status = 303;
+}
+
+/** After the last try, and for every one after it. */
+export function tooOften(): AppError {
+  const message = 'That was wrong too often. Go back to the application and sign in again.';
+  return new AppError('interaction_expired', { message });
 }
 
 function now(): number {

@@ -43,6 +43,12 @@ export type LimitName =
   | 'mail_address'
   | 'mail_purpose';
 
+const FACTOR_CHANGES: Record<string, string> = {
+  'factor.added': 'added',
+  'factor.removed': 'removed',
+  'factors.reset': 'reset',
+};
+
 export type Metrics = ReturnType<typeof createMetrics>;
 
 /** `worker`: the number of this process among several; each has its own counts. */
@@ -70,6 +76,8 @@ export function createMetrics({ worker }: { worker?: number | undefined } = {}) 
     createDurations({ name: `latchkey_${name}`, help, labelNames, buckets, registry });
 
   const signIns = counter('sign_ins_total', 'Sign-ins that were tried.', ['method', 'outcome', 'reason']);
+  const factors = counter('factor_tries_total', 'Second factors that were tried.', ['kind', 'outcome']);
+  const factorChanges = counter('factor_changes_total', 'Factors that were set up or removed.', ['kind', 'change']);
   const registrations = counter('registrations_total', 'Steps towards new accounts.', ['step']);
   const tokens = counter('tokens_issued_total', 'Answers with tokens.', ['grant']);
   const refreshes = counter('refreshes_total', 'Uses of refresh tokens.', ['outcome']);
@@ -119,6 +127,10 @@ export function createMetrics({ worker }: { worker?: number | undefined } = {}) 
       if (step) registrations(step);
       if (type === 'sign_in.succeeded') signIns(String(details['method']), 'ok', 'none');
       if (type === 'sign_in.failed') signIns(String(details['method']), 'failed', String(details['reason']));
+      const change = FACTOR_CHANGES[type];
+      if (change) factorChanges(String(details['kind'] ?? 'all'), change);
+      if (type === 'factor.proved') factors(String(details['kind']), 'ok');
+      if (type === 'factor.failed') factors(String(details['kind']), String(details['reason']));
       if (type === 'token.issued') created('app');
       if (type === 'session.ended') ended(String(details['kind']), String(details['reason']));
       if (type === 'code.failed' && details['reason'] === 'spent') limits('code');

@@ -32,6 +32,7 @@ export type EndReason =
   | 'disowned'
   | 'account_disabled'
   | 'account_deleted'
+  | 'factors_changed'
   | 'client_revoked'
   | 'code_replayed'
   | 'token_stolen';

@@ -1,5 +1,6 @@
 /** Every hosted page and mail with data as the routes give it: for tests of the views and for looking at them. */
 import { ACCOUNT } from './samples/account.ts';
+import { FACTORS } from './samples/factors.ts';
 import { LOGIN } from './samples/login.ts';
 import { MAILED } from './samples/mailed.ts';
 import { OTHERS } from './samples/others.ts';
@@ -8,7 +9,7 @@ import type { Sample } from './samples/people.ts';
 export { MAILS } from './samples/mails.ts';
 
 /** Each page as the routes show it first, then with faults, with nothing, and with names that are too long. */
-export const PAGES: Sample[] = [...LOGIN, ...MAILED, ...OTHERS, ...ACCOUNT];
+export const PAGES: Sample[] = [...LOGIN, ...MAILED, ...FACTORS, ...OTHERS, ...ACCOUNT];
 
 /** The data of one sample. @throws Error when there is none of that name */
 export function sampleOf(id: string): Sample['data'] {

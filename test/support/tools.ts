@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url';
 const PACKAGES = [
   { file: ['/usr/bin/chromium', process.env['CHROMIUM_PATH'] ?? ''], name: 'chromium' },
   { file: ['/usr/bin/redis-server', '/usr/local/bin/redis-server'], name: 'redis-server' },
+  { file: ['/usr/bin/oathtool', '/usr/local/bin/oathtool'], name: 'oathtool' },
   // Any compiler will do; this one is 0.3 MB, and what it compiles needs no headers.
   { file: ['/usr/bin/cc', '/usr/bin/tcc'], name: 'tcc' },
 ];
@@ -27,7 +28,7 @@ export function installTools(): void {
 function install(packages: string[]): void {
   const apt = existsSync('/usr/bin/apt-get');
   const sudo = process.getuid?.() === 0 ? [] : ['sudo', '-n'];
-  process.stdout.write(`installing ${packages.join(' and ')} for the tests\n`);
+  process.stdout.write(`installing ${packages.join(', ')} for the tests\n`);
   const run = (...argv: string[]) => {
     const [command, ...rest] = [...sudo, 'apt-get', ...argv];
     const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
@@ -35,7 +36,7 @@ function install(packages: string[]): void {
   };
   if (!apt || !run('update', '-qq') || !run('install', '-y', '-qq', '--no-install-recommends', ...packages)) {
     process.stderr.write(
-      `The tests need ${packages.join(' and ')}, and this user can't install them. On Debian or Ubuntu: sudo apt-get install ${packages.join(' ')}\n`,
+      `The tests need ${packages.join(', ')}, and this user can't install them. On Debian or Ubuntu: sudo apt-get install ${packages.join(' ')}\n`,
     );
     process.exit(1);
   }

@@ -77,5 +77,13 @@ export const MAILS: Sample[] = [
     template: 'disowned',
     data: { when: notice.when, ip: notice.ip, device: notice.device },
   },
+  ...['added', 'removed', 'codes', 'used', 'reset'].map((change) => ({
+    id: `factor-${change}`,
+    template: 'factor-changed',
+    data: {
+      ...{ change, kind: 'totp', name: change === 'added' ? 'Work phone' : null, left: change === 'used' ? 9 : 0 },
+      ...{ when: '2026-11-23T20:15:00.000Z', ip: '192.0.2.41', device: 'Firefox on Linux' },
+    },
+  })),
   { id: 'test', template: 'test', data: {} },
 ];

@@ -1,0 +1,61 @@
+/** An authenticator app is set up on the way in, by somebody who has to have a second factor and has none yet. */
+import type Router from '@koa/router';
+import type { Context } from 'koa';
+import { qrCode } from '../factors/qr-code.ts';
+import type { Totp } from '../factors/totp.ts';
+import type { Flow } from './flows.ts';
+import { TotpForm } from './forms.ts';
+import type { Pending } from './login.ts';
+import type { FlowPage } from './pages.ts';
+import type { LoginDeps } from './routes.ts';
+
+export interface TotpDeps extends LoginDeps {
+  totp: Pick<Totp, 'begin' | 'confirm'>;
+}
+
+export function mountTotpSetup(router: Router, { pages, login, totp, originOf }: TotpDeps): void {
+  const holder = (flow: Flow) => `flow:${flow.uid}`;
+  const allowed = ({ next }: Pending) => next.step === 'protect' && next.kinds.includes('totp');
+
+  async function form(ctx: Context, { flow, show }: FlowPage, data: object): Promise<void> {
+    const { account } = await login.pending(ctx, flow);
+    const setup = await totp.begin({ accountId: account.id, label: account.email, holder: holder(flow) });
+    show('login/protect-totp', {
+      action: `/login/${flow.uid}/protect/totp`,
+      backUrl: `/login/${flow.uid}/protect`,
+      setup: { secret: setup.secret, uri: setup.uri, qr: qrCode(setup.uri) },
+      name: '',
+      ...data,
+    });
+    // The page holds a secret (http/compress.ts).
+    ctx.state['compress'] = false;
+  }
+
+  router.get('/login/:uid/protect/totp', async (ctx) => {
+    const page = await pages.open(ctx);
+    if (!allowed(await login.pending(ctx, page.flow))) return login.resume(ctx, page.flow);
+    await form(ctx, page, {});
+  });
+
+  router.post('/login/:uid/protect/totp', (ctx) =>
+    pages.submit(
+      ctx,
+      TotpForm,
+      async ({ flow }, { code, name }) => {
+        const pending = await login.pending(ctx, flow);
+        if (!allowed(pending)) return login.resume(ctx, flow);
+        const { id: accountId } = pending.account;
+        const kept = keptBy(flow, accountId);
+        await totp.confirm({ accountId, code, name, holder: holder(flow) }, { by: originOf(ctx), kept });
+        await login.provedMore(ctx, flow, pending, ['otp']);
+      },
+      (page, { name }, errors) => form(ctx, page, { name, errors }),
+    ),
+  );
+}
+
+/** The session of this browser, which becomes a stronger one, stays. */
+function keptBy({ interaction }: Flow, accountId: string): { session?: string | undefined } {
+  const { session } = interaction;
+  return session?.accountId === accountId ? { session: session.uid } : {};
+}
