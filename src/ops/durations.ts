@@ -37,7 +37,7 @@ export function createDurations({ name, help, labelNames, buckets, registry }: D
       const lines: MetricValue<string>[] = counts.map((own, index) => {
         count += own;
         const le = index < buckets.length ? (buckets[index] as number) : '+Inf';
-        return { value: count, labels: { ...labels, le }, metricName: `${name}_bucket` } as never;
+        return { value: count, labels: { le, ...labels }, metricName: `${name}_bucket` } as never;
       });
       const total = { value: count, labels, metricName: `${name}_count` } as never;
       return [...lines, { value: sum, labels, metricName: `${name}_sum` } as never, total];
