@@ -1,5 +1,5 @@
-/** The few rounds of proofs/once.proof.ts that every run of the tests has time for. */
-import { proofs } from './proofs/once.proof.ts';
+/** Two of proofs/once.proof.ts, once each: two workers on SQLite, two instances on PostgreSQL with Redis. `npm run proofs` has all. */
+import { onRedis, workers } from './proofs/once.proof.ts';
 import { testFew } from './proofs/proof.ts';
 
-testFew(...proofs);
+testFew(workers, onRedis);

@@ -235,7 +235,7 @@ async function freshCode(app: TestApp, client: Client): Promise<{ code: string; 
   return { code, verifier: request.verifier };
 }
 
-const workers: Proof<Size> = {
+export const workers: Proof<Size> = {
   fault: 'one-time values raced at two workers, SQLite',
   promise: 'each succeeds once',
   few: { rounds: 1, parallel: 100 },
@@ -253,7 +253,7 @@ const onPostgres: Proof<Size> = {
   run: (t, size) => atInstances(t, size, false),
 };
 
-const onRedis: Proof<Size> = {
+export const onRedis: Proof<Size> = {
   ...workers,
   fault: 'one-time values raced at two instances, PostgreSQL and Redis',
   run: (t, size) => atInstances(t, size, true),

@@ -34,7 +34,7 @@ const sqlite: Proof<Size> = {
   run: (t, size) => together(t, size, undefined),
 };
 
-const postgres: Proof<Size> = {
+export const postgres: Proof<Size> = {
   ...sqlite,
   fault: `${before}, this version and a later schema on one database, PostgreSQL`,
   async run(t, size) {

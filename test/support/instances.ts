@@ -13,6 +13,7 @@ export async function twoInstances(
 ): Promise<[Issuer, string]> {
   const postgres = await startPostgres();
   const volatile = redis ? await startRedis() : undefined;
+  t.after(() => Promise.all([postgres.stop(), volatile?.stop()]));
   const env = {
     ...options.env,
     LATCHKEY_DATABASE_URL: await postgres.database(),
@@ -21,7 +22,6 @@ export async function twoInstances(
   };
   const one = await startIssuer(t, { ...options, env });
   const two = await startIssuer(t, { ...options, env: { ...env, LATCHKEY_ISSUER: one.url } });
-  t.after(() => Promise.all([postgres.stop(), volatile?.stop()]));
   const proxy = await hostRewriter(t, Number(two.env['LATCHKEY_PORT']), new URL(one.url).host);
   return [one, proxy];
 }
