@@ -1,6 +1,7 @@
 /** The page behind an invitation's link: opening it changes nothing, sending the form makes the account. */
 import type Router from '@koa/router';
 import type { Context } from 'koa';
+import { displayEmail } from '../accounts/email.ts';
 import type { Invitations } from '../accounts/invitations.ts';
 import type { Origin } from '../audit/events.ts';
 import { AppError, type FieldError } from '../errors.ts';
@@ -32,7 +33,7 @@ export function mountInvitations(
     renderer.page(ctx, 'login/invitation', {
       action: `/invitation/${token}`,
       csrf: csrf.token(binding(token)),
-      email: invited.email,
+      email: displayEmail(invited.email),
       name: data.name ?? invited.name ?? '',
       passwords,
       minLength: passwordLength.min,

@@ -1,5 +1,6 @@
 /** A forgotten password: a code by mail, then a new password. Signs nobody in. */
 import type Router from '@koa/router';
+import { displayEmail } from '../accounts/email.ts';
 import { AppError } from '../errors.ts';
 import { ButtonForm, EmailForm, ResetForm } from './forms.ts';
 import type { FlowPage } from './pages.ts';
@@ -22,7 +23,7 @@ export function mountRecovery(router: Router, deps: LoginDeps): void {
       action: `/reset/${flow.uid}`,
       resendAction: `/reset/${flow.uid}/resend`,
       loginUrl: `/login/${flow.uid}`,
-      email: pending.sent_to,
+      email: displayEmail(pending.sent_to),
       minutes: challenges.rules.minutes,
       minLength: passwordLength.min,
       notice: 'sent',

@@ -1,6 +1,7 @@
 /** Registration and the code that proves the address. */
 import type Router from '@koa/router';
 import type { Context } from 'koa';
+import { displayEmail } from '../accounts/email.ts';
 import { AppError } from '../errors.ts';
 import { ButtonForm, CodeForm, registerForm } from './forms.ts';
 import type { FlowPage } from './pages.ts';
@@ -39,7 +40,7 @@ export function mountRegistration(router: Router, deps: LoginDeps): void {
       action: `/verify/${flow.uid}`,
       resendAction: `/verify/${flow.uid}/resend`,
       restartUrl: pending.purpose === 'register' ? `/register/${flow.uid}` : `/login/${flow.uid}`,
-      email: pending.sent_to,
+      email: displayEmail(pending.sent_to),
       minutes: challenges.rules.minutes,
       notice: 'sent',
       ...data,

@@ -8,8 +8,10 @@ import { type SignedIn, signedIn } from './flow.ts';
 
 export const SCOPE = 'openid profile email account:read account:write';
 
-/** A well-formed request of each operation; ids name nothing. */
-export const CALLS = OPERATIONS.map(({ method, path, scope, id }) => ({
+/** A well-formed request of each operation; ids name nothing. What ends the account comes last. */
+export const CALLS = OPERATIONS.toSorted(
+  (a, b) => Number(a.id === 'deleteAccount') - Number(b.id === 'deleteAccount'),
+).map(({ method, path, scope, id }) => ({
   line: `${method.toUpperCase()} ${path.replace(/\{[a-z_]+\}/, 'nothing')}${id === 'endOtherSessions' ? '?except=current' : ''}`,
   scope,
 }));
