@@ -13,6 +13,11 @@ export async function register() {
   await signIn('latchkey', { redirectTo: '/protected' }, { prompt: 'create' });
 }
 
+/** A stronger sign-in (step-up): whoever is signed in already is asked for the second step only. */
+export async function stepUp() {
+  await signIn('latchkey', { redirectTo: '/admin' }, { acr_values: 'urn:latchkey:mfa' });
+}
+
 /** Federated logout: ends the app's session, then the one at the issuer. */
 export async function logout() {
   const token = await sessionToken();

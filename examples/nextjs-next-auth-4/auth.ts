@@ -18,7 +18,7 @@ export const authOptions: AuthOptions = {
   ],
   callbacks: {
     // The token lives in the app's encrypted cookie. `account` is there only right after signing in.
-    async jwt({ token, account }) {
+    async jwt({ token, account, profile }) {
       if (!account) return fresh(token);
       return {
         ...token,
@@ -26,12 +26,14 @@ export const authOptions: AuthOptions = {
         expiresAt: account.expires_at,
         refreshToken: account.refresh_token,
         idToken: account.id_token,
+        // How surely the person signed in, of the ID token.
+        acr: profile?.acr,
         error: undefined,
       };
     },
     // What pages and the browser's scripts see: who it is and whether to sign in again, but no token.
     session({ session, token }) {
-      return { ...session, error: token.error };
+      return { ...session, acr: token.acr, error: token.error };
     },
   },
 };

@@ -3,7 +3,7 @@ import { type NextRequest, NextResponse } from 'next/server';
 import { encode, getToken } from 'next-auth/jwt';
 import { fresh } from '@/tokens';
 
-export const config = { matcher: ['/protected/:path*'] };
+export const config = { matcher: ['/protected/:path*', '/admin/:path*'] };
 
 const MAX_AGE = 30 * 24 * 60 * 60; // seconds, next-auth's default; set `session.maxAge` there and here
 

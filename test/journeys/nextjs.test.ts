@@ -51,6 +51,12 @@ for (const { folder, prefix, cookie, jwt, salt } of EXAMPLES) {
     await page.waitForURL(`${app}/protected`);
     await assertProtected(page, person);
 
+    await page.goto(`${app}/admin`);
+    await page.getByRole('button', { name: 'Go on with a second step' }).click();
+    // Without the password again: only what is missing is asked, and who has no second step is led to one.
+    await page.waitForURL(`${issuer.url}/login/*/protect`);
+    await page.goto(`${app}/protected`);
+
     const session = await (await page.request.get(`${app}/api/auth/session`)).text();
     assert.doesNotMatch(session, /token/i, 'scripts in the browser get no token');
 

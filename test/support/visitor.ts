@@ -26,7 +26,9 @@ export function formsOf(page: Pick<Page, 'html'>): Form[] {
     const fields: Record<string, string> = {};
     for (const [input] of form.matchAll(/<input\b[^>]*>/g)) {
       const name = attribute(input, 'name');
-      if (name) fields[name] = attribute(input, 'value') ?? '';
+      // A box that nobody ticked is not sent.
+      const unticked = attribute(input, 'type') === 'checkbox' && !/\schecked\b/.test(input);
+      if (name && !unticked) fields[name] = attribute(input, 'value') ?? '';
     }
     return { action: attribute(form.slice(0, form.indexOf('>') + 1), 'action') ?? '', fields };
   });

@@ -32,3 +32,19 @@ export function SignInButtons() {
     </p>
   );
 }
+
+/** A stronger sign-in (step-up): whoever is signed in already is asked for the second step only. */
+export function StepUpButton() {
+  const asking = useSession().status === 'loading';
+  return (
+    <p>
+      <button
+        type="button"
+        disabled={asking}
+        onClick={() => signIn('latchkey', { callbackUrl: '/admin' }, { acr_values: 'urn:latchkey:mfa' })}
+      >
+        Go on with a second step
+      </button>
+    </p>
+  );
+}

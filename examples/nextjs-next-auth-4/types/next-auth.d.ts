@@ -2,7 +2,12 @@ import 'next-auth';
 import 'next-auth/jwt';
 
 declare module 'next-auth' {
+  interface Profile {
+    acr?: string;
+  }
+
   interface Session {
+    acr?: string;
     error?: 'RefreshTokenError';
   }
 }
@@ -14,6 +19,7 @@ declare module 'next-auth/jwt' {
     expiresAt?: number;
     refreshToken?: string;
     idToken?: string;
+    acr?: string;
     error?: 'RefreshTokenError';
   }
 }

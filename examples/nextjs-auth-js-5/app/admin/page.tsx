@@ -1,0 +1,35 @@
+import { stepUp } from '@/actions';
+import { currentSession } from '@/auth';
+import { SignInButtons } from '../sign-in-buttons';
+
+/** A page for people who signed in with two factors. The issuer decides what these are; the ID token's `acr` says it. */
+export default async function Admin() {
+  const session = await currentSession();
+  if (!session) {
+    return (
+      <>
+        <h1>Please sign in to see this page</h1>
+        <SignInButtons />
+      </>
+    );
+  }
+  if (session.acr !== 'urn:latchkey:mfa') {
+    return (
+      <>
+        <h1>This page asks for a second step</h1>
+        <form action={stepUp}>
+          <button type="submit">Go on with a second step</button>
+        </form>
+      </>
+    );
+  }
+  return (
+    <>
+      <h1>Administration</h1>
+      <dl>
+        <dt>Signed in with</dt>
+        <dd id="acr">{session.acr}</dd>
+      </dl>
+    </>
+  );
+}
