@@ -177,8 +177,12 @@ test('P19: nothing but a 303 follows a post', async () => {
   const consent = await post(login, { email: person.email, password: PASSWORD }, '^/login/[^/]+$');
   await post(consent as never, { decision: 'allow' }, '/consent/');
   await post(await visitor.open('/account'), { name: 'Ada' }, '^/account$');
-  const security = await visitor.open('/account/security');
-  await post(security, { current_password: PASSWORD, new_password: 'another long sentence' }, '^/account/security$');
+  const security = await visitor.open('/account/security/password');
+  await post(
+    security,
+    { current_password: PASSWORD, new_password: 'another long sentence' },
+    '^/account/security/password$',
+  );
   await post(await visitor.open('/oauth2/logout'), { logout: 'yes' }, '/oauth2/logout/confirm');
   const other = createVisitor(app.url);
   const register = await other.open(

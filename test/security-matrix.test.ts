@@ -43,7 +43,7 @@ test('P21, P22, X01: every page has the whole policy and a nonce of its own, loa
       assert.ok(policy.includes(part) || door.path.endsWith('/html'), `${what}: ${part} in ${policy}`);
     if (!door.path.endsWith('/html') && status !== 303 && status !== 302) {
       // A sign-in page may be the popup of an application that waits for it.
-      if (status === 200 && /^\/account(\/(?!signed-out)|$)/.test(door.path))
+      if (status === 200 && /^\/account(\/(?!signed-out|closed)|$)/.test(door.path))
         assert.equal(headers['cross-origin-opener-policy'], 'same-origin', what);
       assert.match(String(headers['permissions-policy']), /camera=\(\)/, what);
     }

@@ -133,7 +133,7 @@ export const PROTOCOL: Proof[] = [
     'P20',
     'security-authorize.test.ts',
     'P20, P37: the authorization endpoint takes a form and goes on by GET, with the same checks',
-    ['src/oidc/input.ts', 'if (posted) return continueByGet(ctx, text);', ''],
+    ['src/oidc/input.ts', 'if (posted) {', 'if (false) {'],
   ),
   proof('P21', MATRIX, 'P21, P22, X01: every page has the whole policy', [
     'src/http/headers.ts',
