@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { after, before, describe, type TestContext, test } from 'node:test';
 import pino from 'pino';
-import { EVENT_TYPES, type EventType, OPERATOR } from '../src/audit/events.ts';
+import { EVENT_TYPES, type EventType, OPERATOR, SYSTEM } from '../src/audit/events.ts';
 import { NO_CONFIG_FILE } from '../src/config/file.ts';
 import { openForCommand } from '../src/open.ts';
 import { apiUser, SCOPE } from './support/account-api.ts';
