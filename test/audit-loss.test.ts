@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { after, before, describe, type TestContext, test } from 'node:test';
 import pino from 'pino';
-import { EVENT_TYPES, type EventType, SYSTEM } from '../src/audit/events.ts';
+import { EVENT_TYPES, type EventType, OPERATOR, SYSTEM } from '../src/audit/events.ts';
 import { NO_CONFIG_FILE } from '../src/config/file.ts';
 import { openForCommand } from '../src/open.ts';
 import { apiUser, SCOPE } from './support/account-api.ts';
@@ -118,6 +118,8 @@ const deadLetter =
     return () => act(app, String(row?.id));
   };
 
+const rule = (network: string, verdict: 'allow' | 'block') => ({ network, verdict, reason: 'a test', expiresAt: null });
+
 const ACTIONS: Partial<Record<EventType, Action>> = {
   'account.created': async (app) => () => somebody(app),
   'account.closed': account((app, id) => app.services.deletion.remove(id)),
@@ -139,6 +141,12 @@ const ACTIONS: Partial<Record<EventType, Action>> = {
     async (app, id) => app.services.deletion.close(await app.services.accounts.existing(id), SYSTEM),
   ),
   'account.verified': account((app, id) => app.services.accounts.verify(id)),
+  'address.allowed': async (app) => () => app.services.addresses.put(rule('192.0.2.1', 'allow'), OPERATOR),
+  'address.blocked': async (app) => () => app.services.addresses.put(rule('192.0.2.2', 'block'), OPERATOR),
+  'address.released': async (app) => {
+    await app.services.addresses.put(rule('192.0.2.3', 'block'), OPERATOR);
+    return () => app.services.addresses.remove('192.0.2.3', OPERATOR);
+  },
   'app.removed': api(({ client: { client_id } }) => `DELETE /api/v1/account/apps/${client_id}`),
   'client.created': async (app) => () => app.client(),
   'client.removed': client((app, id) => app.services.clients.remove(id)),
@@ -216,7 +224,7 @@ const ACTIONS: Partial<Record<EventType, Action>> = {
 };
 
 /** What a change changes. Counts of attempts and values of a flow are written before, on purpose. */
-const STATE = ['accounts', 'clients', 'consents', 'grants', 'refresh_tokens', 'signing_keys'];
+const STATE = ['address_rules', 'accounts', 'clients', 'consents', 'grants', 'refresh_tokens', 'signing_keys'];
 
 async function stateOf({ services: { db } }: TestApp) {
   const rows = await Promise.all(
