@@ -32,9 +32,13 @@ import { createLogin } from './login/login.ts';
 import { mountMailedSignIn } from './login/mailed-routes.ts';
 import { mountNotMe } from './login/not-me-routes.ts';
 import { createPages } from './login/pages.ts';
+import { createPasskeyOffer } from './login/passkey-offer.ts';
+import { mountPasskeys } from './login/passkey-routes.ts';
+import { mountPasskeySetup } from './login/passkey-setup-routes.ts';
 import { mountRecoveryCodes } from './login/recovery-code-routes.ts';
 import { mountRecovery } from './login/recovery-routes.ts';
 import { mountRegistration } from './login/register-routes.ts';
+import { mountRelatedOrigins } from './login/related-origins.ts';
 import { mountSignIn } from './login/routes.ts';
 import { mountTotpSetup } from './login/totp-routes.ts';
 import { mountWebFinger, WEBFINGER_PATH } from './oidc/webfinger.ts';
@@ -94,6 +98,7 @@ export async function createApp(services: Services, { draining, metrics }: AppOp
       remembered: services.remembered,
       lacksCodes: services.recoveryCodes.lacking,
       passwords: settings.emailSignIn !== 'instead',
+      offers: createPasskeyOffer(services),
       secondFactorForAll: settings.factors.required === 'everybody',
     }),
     passwordLength,
@@ -106,6 +111,8 @@ export async function createApp(services: Services, { draining, metrics }: AppOp
   mountCodes(router, login);
   mountTotpSetup(router, login);
   mountRecoveryCodes(router, login);
+  mountPasskeys(router, login);
+  mountPasskeySetup(router, login);
   mountRegistration(router, login);
   if (settings.emailSignIn !== 'instead') mountRecovery(router, login);
   mountConsent(router, { ...login, scopeWords, claimWords });
@@ -143,6 +150,7 @@ export async function createApp(services: Services, { draining, metrics }: AppOp
   });
   if (settings.docs) mountDocsPage(router, { renderer, document: api.document });
   mountWebFinger(router, issuer);
+  mountRelatedOrigins(router, settings.passkeys.origins);
   mountHealth(router, { database: createWriteProbe(services.db), volatile: services.artifacts.volatile, draining });
   metrics.watch({
     counts: createCounts(services.db),

@@ -1,5 +1,6 @@
 /** Where the project's own files lie, whatever folder the process was started in. */
 import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const place = (name: string) => fileURLToPath(new URL(`../${name}`, import.meta.url));
@@ -17,4 +18,5 @@ export const packageAssets: Readonly<Record<string, string>> = {
   'zxcvbn-common.js': resolve('@zxcvbn-ts/language-common/dist/zxcvbn-ts.js'),
   'zxcvbn-en.js': resolve('@zxcvbn-ts/language-en/dist/zxcvbn-ts.js'),
   'zxcvbn-fr.js': resolve('@zxcvbn-ts/language-fr/dist/zxcvbn-ts.js'),
+  'webauthn.js': join(dirname(resolve('@simplewebauthn/browser')), '../dist/bundle/index.umd.min.js'),
 };

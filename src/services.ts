@@ -39,7 +39,6 @@ import { clientValidator } from './oidc/validate.ts';
 import type { LimitName, Metrics } from './ops/metrics.ts';
 import { createPeople } from './people.ts';
 import { assetsDir, migrationsDir, packageAssets, viewsDir } from './places.ts';
-
 import { createEndings } from './sessions/endings.ts';
 import { createGrantStore } from './sessions/grant-store.ts';
 import { createRefreshReplayStore } from './sessions/refresh-replay-store.ts';
@@ -175,7 +174,9 @@ export async function openServices({ settings, file, log, observer }: ServicesOp
     ...{ limits, onLimited },
   });
   const factorParts = createFactorParts({
-    ...{ db, keyring, audit, outbox, serviceName: branding.name, endSessions, attempts: parts.attempts },
+    ...{ db, keyring, artifacts, audit, outbox, serviceName: branding.name, endSessions, attempts: parts.attempts },
+    passkeyParty: settings.passkeys,
+    living: async (id) => (await people.accounts.enterable(id)) !== undefined,
     async recipient(id) {
       const account = await parts.store.byId(id);
       return account && { to: account.emailCanonical, locale: account.profile.locale };

@@ -5,6 +5,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import fc from 'fast-check';
+import { createSqlArtifacts } from '../src/artifacts/sql.ts';
 import { SYSTEM } from '../src/audit/events.ts';
 import { createAuditLog } from '../src/audit/log.ts';
 import { createFactorParts } from '../src/factors/parts.ts';
@@ -124,7 +125,9 @@ for (const [engine, open] of Object.entries(DATABASES)) {
     const audit = createAuditLog({ db, keyring, retentionMs: 0, onCheckpoint() {}, onError: assert.fail });
     const mails: unknown[] = [];
     const parts = createFactorParts({
-      ...{ db, keyring, audit, serviceName: 'Latchkey' },
+      ...{ db, keyring, audit, serviceName: 'Latchkey', artifacts: createSqlArtifacts({ db, keyring }) },
+      passkeyParty: { id: 'localhost', origins: ['http://localhost'] },
+      living: async () => true,
       attempts: { attempt: (_attempt: unknown, work: () => Promise<never>) => work() } as never,
       outbox: {
         enqueue(_kind, mail) {

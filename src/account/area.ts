@@ -90,6 +90,19 @@ export function createArea({ entrance, csrf, i18n, renderer, originOf }: AreaDep
       if (who) await show(ctx, who, section);
     },
 
+    /** What a script of one of the pages asks: who is there, with the anti-forgery token in a header. Nothing is asked
+     * of a person here. @throws AppError unauthenticated, fresh_proof_required, csrf. */
+    async call(ctx: Context): Promise<SignedIn> {
+      const who = await entrance.signedIn(ctx);
+      if (!who) throw new AppError('unauthenticated', { message: 'Nobody is signed in here.' });
+      csrf.check(ctx, binding(who), ctx.get('x-csrf-token') || undefined);
+      if (!(await entrance.isFresh(who.session))) {
+        throw new AppError('fresh_proof_required', { message: 'Sign in again first: the last time was too long ago.' });
+      }
+      ctx.set('Cache-Control', 'no-store');
+      return who;
+    },
+
     /** A POST of a signed-in person: form, anti-forgery token, work, which gives the address to go on to, or what
      * is shown this once. Mendable faults come back with the page, and with what was typed where `again` says so. */
     action<Schema extends z.ZodType<{ csrf: string }>>(

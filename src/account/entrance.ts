@@ -88,6 +88,7 @@ export function createEntrance({ issuer, secureCookies, stateKey, sessions, acco
     },
 
     signedIn,
+    isFresh,
     authorizationUrl,
 
     /** Where the sign-in that just ended came from. @throws AppError with words for a person. */

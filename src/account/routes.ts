@@ -8,6 +8,7 @@ import { mountDevices } from './devices-section.ts';
 import { type EmailDeps, mountEmail } from './email-section.ts';
 import { type EventsDeps, mountEvents } from './events-section.ts';
 import { mountOverview, type OverviewDeps } from './overview-section.ts';
+import { mountPasskeySection, type PasskeySectionDeps } from './passkey-section.ts';
 import { mountPassword, type PasswordDeps } from './password-section.ts';
 import { mountRecovery, type RecoveryDeps } from './recovery-section.ts';
 import { mountSecurity, type SecurityDeps } from './security-section.ts';
@@ -24,6 +25,7 @@ export type AccountPagesDeps = AreaDeps &
   DataDeps &
   TotpDeps &
   RecoveryDeps &
+  PasskeySectionDeps &
   Parameters<typeof mountDevices>[2];
 
 export function mountAccountPages(router: Router, deps: AccountPagesDeps): void {
@@ -37,6 +39,7 @@ export function mountAccountPages(router: Router, deps: AccountPagesDeps): void 
   if (deps.remembered.on) mountDevices(router, area, deps);
   mountTotp(router, area, deps);
   mountRecovery(router, area, deps);
+  mountPasskeySection(router, area, deps);
   mountEvents(router, area, deps);
   mountEmail(router, area, deps);
   mountData(router, area, deps);

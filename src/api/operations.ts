@@ -6,6 +6,7 @@ import { EXAMPLES } from './examples.ts';
 import { FACTOR_OPERATIONS } from './factor-operations.ts';
 import { ExceptQuery, PageQuery, PasswordChange, ProfileChange } from './fields.ts';
 import { errorsOf, type Operation } from './operation.ts';
+import { PASSKEYS } from './passkey-operations.ts';
 import { PERSONAL } from './personal-operations.ts';
 
 export { errorsOf, type Operation };
@@ -126,6 +127,7 @@ export const OPERATIONS: Operation[] = [
     answer: { description: 'The application is disconnected and its tokens have ended.' },
     errors: ['not_found'],
   },
+  ...PASSKEYS,
   ...DEVICES,
   ...FACTOR_OPERATIONS,
 ];

@@ -16,9 +16,14 @@ import { type DeviceDeps, mountDeviceApi } from './device-routes.ts';
 import { type FactorApiDeps, mountFactorApi } from './factor-routes.ts';
 import { ExceptQuery, NoQuery, PageQuery, PasswordChange, ProfileChange } from './fields.ts';
 import { compareKeys, noCursor, type Order, pageOf } from './paging.ts';
+import { mountPasskeyApi, type PasskeyApiDeps } from './passkey-routes.ts';
 import { mountPersonalApi, type PersonalDeps } from './personal-routes.ts';
 
-export interface AccountApiDeps extends PersonalDeps, DeviceDeps, Omit<FactorApiDeps, 'accounts' | 'sessions'> {
+export interface AccountApiDeps
+  extends PersonalDeps,
+    DeviceDeps,
+    PasskeyApiDeps,
+    Omit<FactorApiDeps, 'accounts' | 'sessions'> {
   caller: WhoAsks;
   accounts: Pick<Accounts, 'existing' | 'changeProfile' | 'changePassword'>;
   sessions: Pick<Sessions, 'list' | 'revoke' | 'revokeAll' | 'apps' | 'removeApp'>;
@@ -32,6 +37,7 @@ export function mountAccountApi(router: Router, deps: AccountApiDeps): void {
   mountPersonalApi(router, deps);
   mountDeviceApi(router, deps);
   mountFactorApi(router, deps);
+  mountPasskeyApi(router, deps);
 
   router.get('/api/v1/account', async (ctx) => {
     const { accountId } = await caller(ctx, 'account:read');

@@ -76,6 +76,12 @@ export interface Settings {
     /** Seconds for which a browser may skip the second step; 0 is never. */
     rememberedTtl: number;
   };
+  passkeys: {
+    /** The domain that passkeys are made for. */
+    id: string;
+    /** Where they may be used: the issuer first, then related origins. */
+    origins: string[];
+  };
   /** Seconds. */
   auditRetention: number;
   /** CIDR. */
@@ -169,6 +175,10 @@ export function assemble(values: z.output<typeof Variables>, cwd: string, nodeEn
       required: values.LATCHKEY_SECOND_FACTOR,
       strongTtl: values.LATCHKEY_STRONG_SESSION_TTL,
       rememberedTtl: values.LATCHKEY_REMEMBERED_DEVICE_TTL,
+    },
+    passkeys: {
+      id: values.LATCHKEY_PASSKEY_RP_ID ?? issuer.hostname,
+      origins: [...new Set([issuer.origin, ...values.LATCHKEY_PASSKEY_ORIGINS])],
     },
     auditRetention: values.LATCHKEY_AUDIT_RETENTION,
     trustProxy: values.LATCHKEY_TRUST_PROXY,

@@ -17,6 +17,7 @@ export function combinedFaults(settings: Settings): Fault[] {
     ...(settings.development ? [] : productionFaults(settings)),
     ...lifetimeFaults(settings),
     ...passwordFaults(settings),
+    ...passkeyFaults(settings),
   ];
 }
 
@@ -60,6 +61,12 @@ function passwordFaults({ passwordPolicy, passwordMinLength, argon2 }: Settings)
     faults.push(fault('LATCHKEY_ARGON2_MEMORY_KIB', 'is less than 8 KiB for each lane of LATCHKEY_ARGON2_PARALLELISM'));
   }
   return faults;
+}
+
+/** WebAuthn section 5.1.2: browsers refuse any other domain. */
+function passkeyFaults({ issuer, passkeys: { id } }: Settings): Fault[] {
+  if (issuer.hostname === id || (id.includes('.') && issuer.hostname.endsWith(`.${id}`))) return [];
+  return [fault('LATCHKEY_PASSKEY_RP_ID', `is ${id}, but the host of LATCHKEY_ISSUER is ${issuer.hostname}`)];
 }
 
 function fault(name: keyof typeof Variables.shape, problem: string): Fault {

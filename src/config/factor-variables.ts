@@ -1,6 +1,6 @@
 /** The settings of second factors, passkeys and what sign-ins remember. */
 import { lifetime, optional, setting } from './setting.ts';
-import { choice, orNever, text } from './values.ts';
+import { choice, domain, list, orNever, text, webOrigin } from './values.ts';
 
 export const FACTOR_VARIABLES = {
   LATCHKEY_SECOND_FACTOR: setting(choice(['nobody', 'everybody'] as const), 'nobody', {
@@ -28,5 +28,18 @@ export const FACTOR_VARIABLES = {
     description: 'A database of cities or countries, so that mails about sign-ins name a place; none without it.',
     expected: 'the path of a file in the MaxMind DB format',
     example: '/var/lib/latchkey/city.mmdb',
+  }),
+  LATCHKEY_PASSKEY_RP_ID: optional(domain, {
+    description:
+      'The domain that passkeys are made for: the host of the issuer or a domain above it. Changing it later makes every passkey useless.',
+    expected: 'a host name',
+    example: 'localhost',
+    otherwise: 'the host of LATCHKEY_ISSUER',
+  }),
+  LATCHKEY_PASSKEY_ORIGINS: setting(list(webOrigin), '', {
+    description:
+      'Further origins whose pages may use these passkeys through the account API; served at `/.well-known/webauthn`.',
+    expected: 'origins separated by commas',
+    example: 'https://app.example.com,https://example.fr',
   }),
 };

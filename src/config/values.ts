@@ -118,6 +118,15 @@ export function origin(value: string): URL {
   return url;
 }
 
+/** An origin whose pages browsers let use passkeys: https, or http on this machine. */
+export function webOrigin(value: string): string {
+  const url = origin(value);
+  if (url.protocol !== 'https:' && !isLoopback(url.hostname)) {
+    throw new Refused(`has the entry ${quoted(value)}, which is not https`);
+  }
+  return url.origin;
+}
+
 /** Whether only this machine can reach the host (RFC 6761 for `localhost`, RFC 1122, RFC 4291). */
 export function isLoopback(hostname: string): boolean {
   const host = hostname.toLowerCase();

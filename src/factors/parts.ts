@@ -1,4 +1,5 @@
 /** The feature put together: each kind of factor, the list of them, and what a sign-in under way has proved. */
+import type { Artifacts } from '../artifacts/artifacts.ts';
 import type { Recorder } from '../audit/audit.ts';
 import type { Database } from '../db/database.ts';
 import type { Keyring } from '../keyring/keyring.ts';
@@ -6,6 +7,11 @@ import type { AccountAttempts } from '../limits/account-attempts.ts';
 import { createFactorChanges, type FactorChangesOptions } from './changes.ts';
 import { createFactors } from './factors.ts';
 import { createFreshness } from './freshness.ts';
+import { createCeremonies, type RelyingParty } from './passkey-ceremony.ts';
+import { createPasskeyChallenges } from './passkey-challenges.ts';
+import { createPasskeySignIn } from './passkey-sign-in.ts';
+import { createPasskeyStore } from './passkey-store.ts';
+import { createPasskeys } from './passkeys.ts';
 import { createRecoveryCodeStore } from './recovery-code-store.ts';
 import { createRecoveryCodes } from './recovery-codes.ts';
 import { createStepStore } from './step-store.ts';
@@ -19,6 +25,10 @@ export interface FactorPartsOptions extends FactorChangesOptions {
   audit: Recorder;
   attempts: Pick<AccountAttempts, 'attempt'>;
   serviceName: string;
+  artifacts: Artifacts;
+  passkeyParty: Omit<RelyingParty, 'name'>;
+  /** Whether the account exists and may be entered. */
+  living(accountId: string): Promise<boolean>;
 }
 
 export function createFactorParts(options: FactorPartsOptions) {
@@ -29,9 +39,18 @@ export function createFactorParts(options: FactorPartsOptions) {
   const shared = { db, keyring, audit, change, tried, serviceName, hasFactor };
   const totp = createTotp({ ...shared, store: createTotpStore(db) });
   const recoveryCodes = createRecoveryCodes({ ...shared, store: createRecoveryCodeStore(db) });
-  const factors = createFactors({ db, audit, change, sources: [totp.source, recoveryCodes.source] });
+  const ceremonies = createCeremonies({
+    rp: { ...options.passkeyParty, name: serviceName },
+    challenges: createPasskeyChallenges(options),
+  });
+  const passkeyParts = { ...options, ...shared, store: createPasskeyStore(db), ceremonies };
+  const passkeys = createPasskeys(passkeyParts);
+  const sources = [passkeys.source, totp.source, recoveryCodes.source];
+  const factors = createFactors({ db, audit, change, sources });
   return {
     factors,
+    passkeys,
+    passkeySignIn: createPasskeySignIn(passkeyParts),
     totp,
     recoveryCodes,
     steps: createStepStore(db),

@@ -30,6 +30,8 @@ export interface Frame {
   frame: 'card' | 'account' | 'wide';
   /** Something has to be corrected: the title says so, as it is the first thing that is read aloud. */
   faulty: boolean;
+  /** Scripts of our own that the page can do without, by their names as assets. */
+  scripts: string[];
   /** Data for the frame, such as the account area's navigation. */
   around: object;
 }

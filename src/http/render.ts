@@ -44,7 +44,7 @@ export function createRenderer(options: RendererOptions): Renderer {
   const accent = branding.accent === undefined ? null : accentCss(branding.accent);
 
   function toolsFor(locale: Locale, data: object) {
-    const page: Frame = { title: branding.name, frame: 'card', faulty: false, around: {} };
+    const page: Frame = { title: branding.name, frame: 'card', faulty: false, scripts: [], around: {} };
     const timeZone = (data as { timeZone?: unknown }).timeZone;
     return createTools({ i18n, locale, branding, issuer, assetUrl, page, timeZone });
   }

@@ -9,6 +9,7 @@ import type { Origin } from '../audit/events.ts';
 import { AppError } from '../errors.ts';
 import { demandsOf, hasSecondFactor, type Method, reached, together } from '../factors/assurance.ts';
 import type { FactorKind } from '../factors/factors.ts';
+import { FRESH_FOR } from '../factors/freshness.ts';
 import type { Remembered } from '../factors/remembered.ts';
 import { type Step, type StepStore, TRIES } from '../factors/step-store.ts';
 import type { KnownDevices } from '../limits/known-devices.ts';
@@ -35,6 +36,8 @@ export interface LoginOptions {
   lacksCodes(accountId: string): Promise<boolean>;
   /** The operator wants a second factor of everybody. */
   secondFactorForAll: boolean;
+  /** Whether a page that offers a passkey comes before the end of this sign-in. */
+  offers(ctx: Context, account: Account, step: Step): Promise<boolean>;
   originOf(ctx: Context): Origin;
 }
 
@@ -67,12 +70,14 @@ export function createLogin(options: LoginOptions) {
   /** Ends the sign-in, or keeps what was proved and goes to the page of the next step. */
   async function proceed(ctx: Context, flow: Flow, account: Account, step: Step): Promise<void> {
     const next = await decide(ctx, flow, account, step);
+    if (next.step === 'unmet') return unmet(ctx, flow);
     // Deleted by the person, who may want it back: asked when all else is proved.
     const leaving = next.step === 'done' && account.status === 'closed';
-    if (next.step === 'done' && !leaving) return finish(ctx, flow, account, step);
-    if (next.step === 'unmet') return unmet(ctx, flow);
+    const done = next.step === 'done' && !leaving;
+    const offered = done && !asksForFreshProof(flow) && (await options.offers(ctx, account, step));
+    if (done && !offered) return finish(ctx, flow, account, step);
     await steps.put(flow.uid, step, Date.now() + STEP_MS);
-    seeOther(ctx, leaving ? `/login/${flow.uid}/closed` : pathOf(flow, next));
+    seeOther(ctx, leaving ? `/login/${flow.uid}/closed` : offered ? `/login/${flow.uid}/offer` : pathOf(flow, next));
   }
 
   async function finish(ctx: Context, flow: Flow, account: Account, { amr, authTime }: Step): Promise<void> {
@@ -128,7 +133,8 @@ export function createLogin(options: LoginOptions) {
       const asked = next.step === 'factor' && hasSecondFactor(methods);
       if (remember && asked) await options.remembered.remember(ctx, account.id, originOf(ctx));
       const more = { ...step, amr: together(step.amr, methods) };
-      const wasSetUp = next.step === 'protect';
+      // Nothing was asked for any more: the offer was taken.
+      const wasSetUp = next.step === 'protect' || next.step === 'done';
       if (!wasSetUp || !(await options.lacksCodes(account.id))) return proceed(ctx, flow, account, more);
       await steps.put(flow.uid, more, Date.now() + STEP_MS);
       seeOther(ctx, `/login/${flow.uid}/protect/recovery`);
@@ -143,6 +149,8 @@ export function createLogin(options: LoginOptions) {
       const step = { accountId: account.id, amr: session.amr, authTime: session.authTime };
       const next = await decide(ctx, flow, account, step);
       if (next.step === 'done' || next.step === 'password') return false;
+      // What protects the account is changed by nobody who proved it long ago (ASVS 7.5.1).
+      if (next.step === 'protect' && now() - session.authTime > FRESH_FOR) return false;
       await proceed(ctx, flow, account, step);
       return true;
     },

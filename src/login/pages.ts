@@ -62,6 +62,14 @@ export function createPages({ flows, csrf, i18n, renderer }: PagesOptions) {
       return page(ctx, await flows.load(ctx, ctx['params'].uid));
     },
 
+    /** What a script of one of our pages asks: the flow, and the anti-forgery token in a header. */
+    async call(ctx: Context): Promise<Flow> {
+      const flow = await flows.load(ctx, ctx['params'].uid);
+      csrf.check(ctx, binding(flow.uid), ctx.get('x-csrf-token') || undefined);
+      ctx.set('Cache-Control', 'no-store');
+      return flow;
+    },
+
     /**
      * A POST: the flow, then the form, its anti-forgery token, then the work. What the person can mend is shown with
      * the form again, status of the fault, and what they typed; nothing is lost.

@@ -13,6 +13,7 @@ import type { Flows } from './flows.ts';
 import { ButtonForm, SignInForm } from './forms.ts';
 import type { Login } from './login.ts';
 import type { FlowPage, Pages } from './pages.ts';
+import { passkeyForm } from './passkey-form.ts';
 
 export interface LoginDeps {
   flows: Flows;
@@ -51,6 +52,7 @@ export function signInForm(
     action: passwords ? `/login/${flow.uid}` : mailAction,
     mailAction: emailSignIn === 'allowed' ? mailAction : null,
     passwords,
+    passkey: passkeyForm(flow, 'sign-in'),
     registerUrl: registration.rules.mode === 'open' ? `/register/${flow.uid}` : null,
     forgotUrl: `/forgot/${flow.uid}`,
     cancelAction: `/login/${flow.uid}/cancel`,

@@ -20,7 +20,7 @@ const links = {
   support: 'mailto:help@example.org',
 };
 /** As strict as the real one, so that what it forbids is seen missing here. */
-const POLICY = `default-src 'none'; style-src 'self' 'nonce-${NONCE}'; script-src 'self'; connect-src 'self'; img-src 'self' data:; frame-src 'self'; base-uri 'none'`;
+const POLICY = `default-src 'none'; style-src 'self' 'nonce-${NONCE}'; script-src 'self' 'nonce-${NONCE}'; connect-src 'self'; img-src 'self' data:; frame-src 'self'; base-uri 'none'`;
 
 function load(accent: string | undefined) {
   const assets = createAssets(path.join(viewsDir, 'assets'), packageAssets);

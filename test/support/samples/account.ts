@@ -181,7 +181,51 @@ const devices = {
   ],
 };
 
+const passkey = {
+  id: 'p1',
+  name: 'Work laptop',
+  createdAt: ago(60 * 24 * 40),
+  lastUsedAt: ago(90),
+  authenticator: 'Windows Hello',
+  synced: false,
+  renameAction: '/account/security/passkey/p1/rename',
+  removeAction: '/account/security/passkey/p1/remove',
+};
+const passkeys = {
+  ...area,
+  nav: 'security',
+  newUrl: '/account/security/passkey/new',
+  securityUrl: '/account/security',
+  passkeys: [
+    passkey,
+    {
+      ...passkey,
+      id: 'p2',
+      name: 'Google Password Manager',
+      lastUsedAt: null,
+      authenticator: null,
+      synced: true,
+      renameAction: '/account/security/passkey/p2/rename',
+      removeAction: '/account/security/passkey/p2/remove',
+    },
+  ],
+};
+const passkeyNew = {
+  ...area,
+  nav: 'security',
+  passkey: { action: '/account/security/passkey/new', optionsUrl: '/account/security/passkey/new/options' },
+  backUrl: '/account/security/passkey',
+};
+
 export const ACCOUNT: Sample[] = [
+  { id: 'passkeys', template: 'account/passkeys', data: passkeys },
+  { id: 'passkeys-none', template: 'account/passkeys', data: { ...passkeys, passkeys: [], notice: 'passkey-removed' } },
+  { id: 'passkey-new', template: 'account/passkey-new', data: passkeyNew },
+  {
+    id: 'passkey-new-faulty',
+    template: 'account/passkey-new',
+    data: { ...passkeyNew, errors: [fault('', 'passkey_not_added'), fault('name', 'too_long', { max: 60 })] },
+  },
   { id: 'account', template: 'account/overview', data: overview },
   {
     id: 'account-faulty',

@@ -6,6 +6,7 @@ const signIn = {
   ...flow,
   action: '/login/f1',
   email: '',
+  passkey: { action: '/login/f1/passkey/sign-in', optionsUrl: '/login/f1/passkey/sign-in/options' },
   registerUrl: '/register/f1',
   forgotUrl: '/forgot/f1',
   cancelAction: '/login/f1/cancel',
@@ -62,13 +63,34 @@ const protect = {
   ],
   cancelAction: '/login/f1/cancel',
 };
+const passkeyStep = {
+  ...flow,
+  account,
+  passkey: { action: '/login/f1/passkey', optionsUrl: '/login/f1/passkey/options' },
+  others: [
+    { kind: 'totp', url: '/login/f1/totp' },
+    { kind: 'recovery', url: '/login/f1/recovery' },
+  ],
+  remember: { days: 30 },
+  othersUrl: '/login/f1/protect',
+  answerAction: '/login/f1/offer',
+  cancelAction: '/login/f1/cancel',
+};
 export const LOGIN: Sample[] = [
+  { id: 'passkey', template: 'login/passkey', data: passkeyStep },
+  {
+    id: 'passkey-refused',
+    template: 'login/passkey',
+    data: { ...passkeyStep, account: longAccount, others: [], errors: [fault('', 'passkey_refused')] },
+  },
+  { id: 'passkey-add', template: 'login/passkey-add', data: passkeyStep },
+  { id: 'passkey-offer', template: 'login/passkey-offer', data: passkeyStep },
   { id: 'protect', template: 'login/protect', data: protect },
   { id: 'sign-in', template: 'login/sign-in', data: signIn },
   {
     id: 'sign-in-plain',
     template: 'login/sign-in',
-    data: { ...signIn, client: null, cancelAction: null, notice: 'password-changed' },
+    data: { ...signIn, passkey: null, client: null, cancelAction: null, notice: 'password-changed' },
   },
   {
     id: 'sign-in-faulty',
