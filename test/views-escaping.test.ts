@@ -7,7 +7,9 @@ import { MAILS, PAGES, sampleOf } from './support/pages.ts';
 import { renderer, rendererFor, viewsDir } from './support/views.ts';
 
 const ATTACK = `"'><img src=x onerror=alert(1)>&<script>\u2028</script>{{7*7}}<%= 1 %>`;
-const KEPT = ['nav', 'kind', 'mode', 'notice', 'at', 'when', 'code', 'field', 'status', 'method'];
+const KEPT = ['nav', 'kind', 'mode', 'notice', 'at', 'when', 'code', 'field', 'status', 'method', 'until', 'advice'];
+/** Our own, from a file of ours: the only scripts that a page may have. */
+const OWN_SCRIPT = /<script( type="module")? src="\/assets\/[\w.-]+"( nonce="n0"| defer)?><\/script>/g;
 
 /** Every text of the data replaced; what chooses between looks, or must be a date, stays. */
 function poisoned(value: unknown, key = ''): unknown {
@@ -30,7 +32,7 @@ let reached = 0;
 for (const { id, template, data } of PAGES) {
   test(`markup in the values of the page ${id} is shown, not run`, () => {
     const html = renderer.html('en', template, poisoned(data) as object, { nonce: 'n0' });
-    assert.doesNotMatch(html, /<img src=x|<script|"'>|'><img/);
+    assert.doesNotMatch(html.replaceAll(OWN_SCRIPT, ''), /<img src=x|<script|"'>|'><img/);
     if (html.includes('&lt;img src=x')) reached += 1;
   });
 }
