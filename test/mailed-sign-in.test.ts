@@ -50,7 +50,7 @@ async function claimsOf(app: TestApp, { client, verifier }: Asked, page: Page) {
 
 const mailTo = (app: TestApp, person: Person) => app.mail(person.email, ({ text }) => linkIn(text) !== undefined);
 
-test('where it is allowed beside passwords', async (t) => {
+test('A13: where it is allowed beside passwords', async (t) => {
   const app = await startApp(t, { env: { LATCHKEY_EMAIL_SIGN_IN: 'allowed' } });
 
   await t.test('the code signs in the browser that asked, as an e-mail sign-in, once', async () => {

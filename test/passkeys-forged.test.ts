@@ -31,7 +31,7 @@ const FORGED: Record<string, () => Spoiled> = {
 };
 
 describe('A20: a forged sign-in is refused', () => {
-  test('whatever was forged, in the same words as an unknown passkey and a disabled account', async (t) => {
+  test('A20: whatever was forged, in the same words as an unknown passkey and a disabled account', async (t) => {
     const app = await startApp(t);
     const { client, authenticator, person } = await withPasskey(app);
     const words = new Set<string | undefined>();
@@ -89,7 +89,7 @@ describe('A20: a forged sign-in is refused', () => {
     assert.ok(anomalies.every(({ account_id, outcome }) => account_id === person.id && outcome === 'failure'));
   });
 
-  test('a challenge of another sign-in, of another step, or of five minutes ago', async (t) => {
+  test('A20: a challenge of another sign-in, of another step, or of five minutes ago', async (t) => {
     const app = await startApp(t);
     const { client, authenticator, person } = await withPasskey(app);
     const [mine, theirs] = [await signInPage(app, client.client_id), await signInPage(app, client.client_id)];

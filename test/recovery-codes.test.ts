@@ -28,7 +28,7 @@ after(async () => {
 
 const made = (accountId: string) => app.services.recoveryCodes.create(accountId, { by: SYSTEM });
 
-test('a code replaces the authenticator once, however it is typed, and the person is told', async () => {
+test('A14: a code replaces the authenticator once, however it is typed, and the person is told', async () => {
   const person = await enrolled(app);
   const codes = await made(person.id);
   assert.equal(new Set(codes).size, 10);

@@ -35,7 +35,7 @@ async function assertNobody(at: TestApp, visitor: Visitor): Promise<void> {
   assert.equal(errorOf(silent), 'login_required');
 }
 
-test('after a password, and no address of the flow leads past it', async () => {
+test('A16: after a password, and no address of the flow leads past it', async () => {
   const person = await enrolled(app);
   const { visitor, page } = await secondStep(app, person);
   assert.match(page.url, /\/totp$/);
@@ -56,7 +56,7 @@ test('after a password, and no address of the flow leads past it', async () => {
   assert.equal((await app.services.factors.of(person.id)).length, 1, 'nothing was added on the way');
 });
 
-test('after a reset of the password', async () => {
+test('A10: after a reset of the password', async () => {
   const person = await enrolled(app);
   const visitor = firefox(app);
   const login = await visitor.open('/account');
@@ -109,9 +109,10 @@ test('a session of before ends with the set-up, here and silently', async () => 
   assert.ok(codeOf(await silent({ acr_values: MFA })), 'and now it is strong enough');
 });
 
-test('step-up: a session that lacks the factor is asked for it alone, and set-up leads through the codes', async () => {
+test('S03: a session that lacks the factor is asked for it alone, and gets a new id with it', async () => {
   const person = await somebody(app);
   const { visitor, client } = await signedIn(app, { person });
+  const weak = visitor.cookieFor(`${app.url}/account`);
   const request = authorizationRequest(app, client.client_id, { acr_values: MFA });
   const protect = await visitor.open(request.url);
   const setUp = await visitor.open(`${protect.url}/totp`);
@@ -130,6 +131,8 @@ test('step-up: a session that lacks the factor is asked for it alone, and set-up
   const claims = decodeJwt(body.id_token as string);
   assert.deepEqual([claims['acr'], claims['amr']], [MFA, ['pwd', 'otp', 'mfa']]);
   assert.match((await visitor.open('/account')).url, /\/account$/, 'the session of before became this one');
+  const replayed = await firefox(app).request('/account', { headers: { cookie: weak } });
+  assert.match(String(replayed.headers.get('location')), /\/oauth2\/authorize/, 'the id of before is nobody');
 });
 
 test('where everybody has to have one: from the registration on, once', async () => {
@@ -158,4 +161,20 @@ test('factors are counted by kind and outcome', async () => {
   const text = await (await fetch(`${app.url}/metrics`)).text();
   assert.match(text, /latchkey_factor_tries_total\{kind="totp",outcome="ok"\} [1-9]/);
   assert.match(text, /latchkey_factor_changes_total\{kind="totp",change="added"\} [1-9]/);
+});
+
+test('S01: two factors stay proved for a day, the session for longer', async (t) => {
+  const person = await enrolled(app);
+  t.mock.timers.enable({ apis: ['Date'], now: Date.now() });
+  const { visitor, page, client } = await secondStep(app, person);
+  assert.ok(codeOf(await visitor.submit(page, { code: oath(person.secret) }, '/totp$')));
+  const silent = (params: Record<string, string>) =>
+    visitor.open(authorizationRequest(app, client.client_id, { prompt: 'none', ...params }).url);
+  t.mock.timers.setTime(Date.now() + 23 * 3_600_000);
+  assert.ok(codeOf(await silent({ acr_values: MFA })));
+  t.mock.timers.setTime(Date.now() + 2 * 3_600_000);
+  assert.equal(errorOf(await silent({ acr_values: MFA })), 'unmet_authentication_requirements');
+  assert.ok(codeOf(await silent({})), 'what asks for nothing special goes on');
+  t.mock.timers.setTime(Date.now() + 30 * 86_400_000);
+  assert.equal(errorOf(await silent({})), 'login_required');
 });

@@ -75,7 +75,7 @@ test('setting one up: the picture and the text say the same, a code proves it, t
   assert.equal((await events(person.id, 'factor.added')).length, 1);
 });
 
-test('the second step follows the password; tokens say both; a code works once, within the drift as well', async (t) => {
+test('A11: the second step follows the password; tokens say both; a code works once, within the drift as well', async (t) => {
   t.mock.timers.enable({ apis: ['Date'], now: Date.now() });
   const person = await enrolled(app);
   const { visitor, page, client, verifier } = await secondStep(app, person);
