@@ -71,6 +71,7 @@ test('a client that only names itself gets the defaults of a confidential web ap
     id_token_signed_response_alg: 'RS256',
     first_party: false,
     require_pkce: true,
+    require_second_factor: false,
     enabled: true,
   });
 });

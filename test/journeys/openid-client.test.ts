@@ -22,7 +22,7 @@ test('a device shows a code, a person allows it in a browser, and the device is 
   const device = await oauth.initiateDeviceAuthorization(config, { scope: 'openid profile email' });
   assert.equal(new URL(device.verification_uri).origin, issuer.url);
 
-  const waiting = oauth.pollDeviceAuthorizationGrant(config, { ...device, interval: 1 });
+  const waiting = oauth.pollDeviceAuthorizationGrant(config, device);
   waiting.catch(() => {}); // looked at below
   const person = newPerson();
   const page = await browser.page(t);

@@ -60,7 +60,7 @@ const TEST_SETTINGS = {
 
 export async function startApp(t: TestContext, options: AppOptions = {}): Promise<TestApp> {
   const port = options.port ?? (await freePort());
-  const dataDir = options.dataDir ?? newDataDir();
+  const dataDir = options.dataDir ?? newDataDir(options.env?.['LATCHKEY_SECRET_KEY'] !== undefined);
   const env: Record<string, string> = {
     ...TEST_SETTINGS,
     LATCHKEY_PORT: String(port),

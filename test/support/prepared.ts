@@ -27,10 +27,10 @@ export async function prepareData(): Promise<{ dir: string; remove(): void }> {
   return { dir, remove: () => rmSync(dir, { recursive: true, force: true }) };
 }
 
-/** A new data folder: a copy of the prepared one where the run has made it, else empty. */
-export function newDataDir(): string {
+/** A new data folder: a copy of the prepared one where the run has made it; empty for who brings a secret key. */
+export function newDataDir(ownSecret = false): string {
   const dir = mkdtempSync(join(tmpdir(), 'latchkey-test-'));
   const prepared = process.env[PREPARED];
-  if (prepared) cpSync(prepared, dir, { recursive: true });
+  if (prepared && !ownSecret) cpSync(prepared, dir, { recursive: true });
   return dir;
 }
