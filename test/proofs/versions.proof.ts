@@ -8,13 +8,16 @@ import type { TestContext } from 'node:test';
 import type { DatabaseTarget } from '../../src/db/connect.ts';
 import { connect } from '../../src/db/connect.ts';
 import { root } from '../../src/places.ts';
+import type { TestApp } from '../support/app.ts';
 import { startBalancer } from '../support/balancer.ts';
-import { CALLBACK, PASSWORD } from '../support/flow.ts';
+import { CALLBACK, PASSWORD, signedIn } from '../support/flow.ts';
 import { FIXTURES } from '../support/freeze.ts';
+import { hostRewriter } from '../support/instances.ts';
 import { type Issuer, startIssuer } from '../support/issuer.ts';
 import { freePort } from '../support/ports.ts';
 import { startPostgres } from '../support/postgres.ts';
 import { startTraffic, wrongOf } from '../support/traffic.ts';
+import { crossing } from './crossing.ts';
 import { createLedger } from './ledger.ts';
 import { type Proof, pause } from './proof.ts';
 
@@ -64,17 +67,23 @@ async function together(
   await startBalancer(t, port, instances);
   const publicClient = { token_endpoint_auth_method: 'none', first_party: true, client_name: 'Ledger' };
   const confidential = { first_party: true, client_name: 'Load' };
-  const [{ client_id: id }, client] = await Promise.all([
+  const [open, client] = await Promise.all([
     old.createClient({ ...publicClient, redirect_uris: [CALLBACK] }),
     old.createClient({ ...confidential, redirect_uris: [CALLBACK] }),
   ]);
-  const ledger = createLedger(old, id, join(dataDir, 'ledger.jsonl'));
+  const ledger = createLedger(old, open.client_id, join(dataDir, 'ledger.jsonl'));
   const { email } = await ledger.register();
   const users = { person: { email, name: 'Load', password: PASSWORD, id: '' }, client };
   const traffic = await startTraffic(t, old, { users });
   const lives = Array.from({ length: people }, () => ledger.live());
 
   const ours = await startIssuer(t, { env });
+  const host = new URL(old.url).host;
+  const at = (instance: Issuer) => hostRewriter(t, Number(instance.env['LATCHKEY_PORT']), host);
+  const app = old as unknown as TestApp;
+  const { visitor } = await signedIn(app, { person: users.person, client });
+  const both = [await at(old), await at(ours)] as const;
+  for (const each of [open, client]) await crossing(app, visitor, each, both);
   instances.push(ours);
   await pause(seconds * 500);
   await expand({ url, file: join(dataDir, 'latchkey.db') });

@@ -27,7 +27,7 @@ export async function twoInstances(
 }
 
 /** A proxy that sends the host which the service answers to, as one in front of several instances does. */
-async function hostRewriter(t: TestContext, port: number, host: string): Promise<string> {
+export async function hostRewriter(t: TestContext, port: number, host: string): Promise<string> {
   const server = createServer((incoming, outgoing) => {
     const { method, url, headers } = incoming;
     const passed = request({ host: '127.0.0.1', port, method, path: url, headers: { ...headers, host } }, (answer) => {
