@@ -296,6 +296,23 @@ describe('Redis that forgets or goes back in time', () => {
   });
 });
 
+test('a process that is busy for longer than Redis may take does not believe that Redis is away', async (t) => {
+  const lines: string[] = [];
+  const redis = await startRedis();
+  t.after(() => redis.stop());
+  const app = await startApp(t, { env: { LATCHKEY_REDIS_URL: redis.url }, onLog: (line) => lines.push(line) });
+  const { tokens } = await signedIn(app, { client: await app.client() });
+  await redis.command('CLIENT', 'PAUSE', '150', 'ALL');
+  const asked = Array.from({ length: 20 }, () => userinfo(app, tokens.access_token));
+  // Every request waits for Redis by now; after an immediate, timers come before what the sockets have.
+  await sleep(75);
+  await new Promise((resolve) => setImmediate(resolve));
+  const busy = performance.now() + 400;
+  while (performance.now() < busy);
+  assert.deepEqual([...new Set(await Promise.all(asked))], [200]);
+  assert.equal(lines.filter((line) => line.includes('"redis":"degraded"')).length, 0);
+});
+
 describe('Redis at the start', () => {
   test('the service starts without it, says so, and takes it when it is there', async (t) => {
     const redis = await startRedis();

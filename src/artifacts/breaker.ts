@@ -14,6 +14,9 @@ export interface Breaker {
   answered(): void;
 }
 
+/** What the client of Redis says of an answer that did not come in time. */
+export const TIMED_OUT = 'Command timed out';
+
 const SILENCES = 2;
 
 export function createBreaker(onChange: (closed: boolean, cause?: unknown) => void): Breaker {
@@ -41,5 +44,5 @@ export function createBreaker(onChange: (closed: boolean, cause?: unknown) => vo
 }
 
 function isSilence(error: unknown): boolean {
-  return error instanceof Error && error.message === 'Command timed out';
+  return error instanceof Error && error.message === TIMED_OUT;
 }

@@ -5,7 +5,7 @@
  */
 import type { Keyring } from '../keyring/keyring.ts';
 import { AFTERLIFE_MS } from './artifacts.ts';
-import { openRedis, type RedisTarget } from './redis-client.ts';
+import { inTime, openRedis, type RedisTarget } from './redis-client.ts';
 
 const PREFIX = 'latchkey:value:';
 const POINTER = 'latchkey:user_code:';
@@ -67,42 +67,43 @@ export function createRedisValues({ target, keyring, onReady, onError }: RedisOp
       const head = `${writtenAt}|${expiresAt}`;
       const sealed = keyring.sealJson('payload', payload, context(row, head));
       const ttl = lifetime(expiresAt);
-      if (userCode) await client.set(pointerKey(userCode.kind, userCode.code), row, 'PX', ttl);
-      await client.set(PREFIX + row, `${head}|${sealed}`, 'PX', ttl);
+      if (userCode) await inTime(client.set(pointerKey(userCode.kind, userCode.code), row, 'PX', ttl));
+      await inTime(client.set(PREFIX + row, `${head}|${sealed}`, 'PX', ttl));
     },
 
-    get: async (row: string) => opened(row, await client.get(PREFIX + row)),
+    get: async (row: string) => opened(row, await inTime(client.get(PREFIX + row))),
 
     async drop(row: string): Promise<void> {
-      await client.del(PREFIX + row);
+      await inTime(client.del(PREFIX + row));
     },
 
-    rowOfUserCode: async (kind: string, code: string) => (await client.get(pointerKey(kind, code))) ?? undefined,
+    rowOfUserCode: async (kind: string, code: string) =>
+      (await inTime(client.get(pointerKey(kind, code)))) ?? undefined,
 
     /** One hit in a window, and the hits of the window before; both are on one node of a Cluster. */
     async count(key: string, durationMs: number, now: number): Promise<{ current: number; before: number }> {
       const index = Math.floor(now / durationMs);
       const keyOf = (window: number) => `${COUNTER}{${key}}|${window}`;
       const answer = client.eval(COUNT, 2, keyOf(index), keyOf(index - 1), 2 * durationMs);
-      const [current, before] = (await answer) as [number, number];
+      const [current, before] = (await inTime(answer)) as [number, number];
       return { current, before };
     },
 
     /** Rejects when no server answers a read. */
     async probeReading(): Promise<void> {
-      if (target.kind === 'cluster') await Promise.any(link.masters().map((master) => master.ping()));
-      else await client.get(PROBE);
+      if (target.kind === 'cluster') await Promise.any(link.masters().map((master) => inTime(master.ping())));
+      else await inTime(client.get(PROBE));
     },
 
     /** Rejects unless every master answers and a write is taken (not read-only, not out of memory). */
     async probeWriting(): Promise<void> {
-      if (target.kind === 'cluster') await Promise.all(link.masters().map((master) => master.ping()));
-      await client.set(PROBE, '1', 'PX', 60_000);
+      if (target.kind === 'cluster') await Promise.all(link.masters().map((master) => inTime(master.ping())));
+      await inTime(client.set(PROBE, '1', 'PX', 60_000));
     },
 
     /** The `maxmemory-policy` of the servers that is not `noeviction`, if any. */
     async evictionPolicy(): Promise<string | undefined> {
-      const answers = await Promise.all(link.masters().map((master) => master.info('memory')));
+      const answers = await Promise.all(link.masters().map((master) => inTime(master.info('memory'))));
       return answers
         .map((text) => /maxmemory_policy:(\S+)/.exec(text)?.[1])
         .find((policy) => policy !== undefined && policy !== 'noeviction');
