@@ -5,7 +5,7 @@ import { CALLBACK_PATH } from './account/entrance.ts';
 import type { Origin, Via } from './audit/events.ts';
 import type { createCookieKeys } from './http/cookies.ts';
 import { bareHeaders, securityHeaders } from './http/headers.ts';
-import { requestContext } from './http/request-context.ts';
+import { arrivedAt, requestContext } from './http/request-context.ts';
 import { createFlows } from './login/flows.ts';
 import { createProtocolPages } from './login/protocol-pages.ts';
 import { createAdapter } from './oidc/adapter.ts';
@@ -55,6 +55,7 @@ export async function createProtocol(services: Services, options: ProtocolOption
     endGrant: endings.stolen,
     onRepeat,
     refuse,
+    arrivedAt,
   });
   const adapter = createAdapter({
     artifacts: services.artifacts,
@@ -66,6 +67,7 @@ export async function createProtocol(services: Services, options: ProtocolOption
     } as never,
     grantLives: rows.Grant.lives,
     visitorOf: options.visitorOf,
+    arrivedAt,
   });
   const addressOf = (req: Context['req']) => requestContext(req).address;
   const limitGuesses = createGuessLimits({

@@ -3,8 +3,8 @@
 
 export interface Artifact {
   payload: Record<string, unknown>;
-  /** Set once `consume` won, in seconds since 1970. */
-  consumed?: number;
+  /** Set once `consume` won, in milliseconds since 1970. */
+  consumedAt?: number;
 }
 
 export interface ArtifactKeys {

@@ -68,8 +68,8 @@ export function createFallback({ sql, ledger, values, watch, keyring }: Fallback
       if (doubt !== undefined && !mark) throw storageUnavailable(doubt);
       return undefined;
     }
-    const consumed = mark?.consumed_at;
-    return consumed ? { payload: value.payload, consumed: Math.floor(consumed / 1000) } : { payload: value.payload };
+    const consumedAt = mark?.consumed_at;
+    return consumedAt ? { payload: value.payload, consumedAt } : { payload: value.payload };
   }
 
   /** Until when a mark has to stay so that no copy of the value outlives it. */

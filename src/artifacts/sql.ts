@@ -28,7 +28,7 @@ export const userCodeHash = (keyring: Keyring, kind: string, userCode: string): 
 export function openRow(keyring: Keyring, row: Row | undefined): Artifact | undefined {
   if (!row || row.payload === '') return undefined;
   const payload = keyring.openJson<Artifact['payload']>('payload', row.payload, row.id);
-  return row.consumed_at === null ? { payload } : { payload, consumed: Math.floor(row.consumed_at / 1000) };
+  return row.consumed_at === null ? { payload } : { payload, consumedAt: row.consumed_at };
 }
 
 export function createSqlArtifacts({ db, keyring }: { db: Database; keyring: Keyring }): Artifacts {

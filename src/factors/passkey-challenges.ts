@@ -28,7 +28,7 @@ export function createPasskeyChallenges({ artifacts }: { artifacts: Artifacts })
     /** True for exactly one caller who names what the challenge was given for. */
     async redeem(challenge: string, { purpose, bound, accountId = '' }: ChallengeUse): Promise<boolean> {
       const found = await artifacts.find(KIND, challenge);
-      if (!found || found.consumed !== undefined) return false;
+      if (!found || found.consumedAt !== undefined) return false;
       const { payload } = found;
       const fits = payload['purpose'] === purpose && payload['bound'] === bound && payload['accountId'] === accountId;
       if (!fits || Number(payload['until']) < Date.now()) return false;

@@ -21,6 +21,11 @@ export function rememberRequest(req: IncomingMessage, context: RequestContext): 
   (req as Known)[CONTEXT] = context;
 }
 
+/** When the request arrived, in milliseconds since 1970, however long it has waited since. */
+export function arrivedAt(req: IncomingMessage): number {
+  return Date.now() - (performance.now() - requestContext(req).startedAt);
+}
+
 /** @throws Error for a request that did not come through the front: guards that rely on it must not guess. */
 export function requestContext(req: IncomingMessage): RequestContext {
   const context = (req as Known)[CONTEXT];

@@ -4,7 +4,7 @@
  * and a replay id that is known already throws on insertion (both become OAuth answers, not a 500).
  */
 import Provider, { type Adapter, type AdapterPayload, errors } from 'oidc-provider';
-import type { Artifacts } from '../artifacts/artifacts.ts';
+import type { Artifact, Artifacts } from '../artifacts/artifacts.ts';
 import { mayBe } from '../artifacts/identifier.ts';
 import { orUnavailable } from './unavailable.ts';
 
@@ -30,9 +30,19 @@ export interface AdapterOptions {
   artifacts: Artifacts;
   rows: Partial<Record<string, ModelRows>>;
   grantLives(grantId: string): Promise<boolean>;
+  /** When a request came, in milliseconds since 1970. */
+  arrivedAt(req: import('node:http').IncomingMessage): number;
   /** The address and user agent of the request under way. */
   visitorOf(req: import('node:http').IncomingMessage): { ip: string | null; userAgent: string | null };
 }
+
+/**
+ * What tokens are given for, in one unit: when they can't be stored, it is not used up either. Who comes with it after
+ * it was used is a thief, and what it gave ends (RFC 9700 section 2.1.1); but not who was on the way before, or, with a
+ * device code, came in the same moments: a device that asks twice is no thief (RFC 8628 says nothing of it).
+ */
+const PARALLEL_MS: Readonly<Record<string, number>> = { AuthorizationCode: 0, DeviceCode: 2000 };
+const usedUp = () => new errors.InvalidGrant('this value was used already');
 
 /** Twenty years, in seconds: for models that the core saves without a lifetime (clients). */
 const UNLIMITED = 20 * 365 * 86_400;
@@ -70,7 +80,16 @@ function rowsAdapter(model: string, rows: ModelRows, visit: () => Visit): Adapte
   };
 }
 
-function artifactAdapter(kind: string, { artifacts, grantLives }: AdapterOptions): Adapter {
+function artifactAdapter(kind: string, { artifacts, grantLives, arrivedAt }: AdapterOptions): Adapter {
+  const parallelMs = PARALLEL_MS[kind];
+
+  /** @throws InvalidGrant for who lost a race and would pass for a thief. */
+  function refuseParallel({ consumedAt }: Artifact): void {
+    const ctx = consumedAt === undefined || parallelMs === undefined ? undefined : Provider.ctx;
+    if (ctx?.oidc?.route !== 'token') return;
+    if (arrivedAt(ctx.req) < (consumedAt as number) + (parallelMs as number)) throw usedUp();
+  }
+
   /** Opaque access tokens may sit in a volatile store, so SQL is asked whether their grant still lives. */
   async function loaded(id: string): Promise<AdapterPayload | undefined> {
     if (!mayBe(kind, id)) return undefined;
@@ -85,6 +104,7 @@ function artifactAdapter(kind: string, { artifacts, grantLives }: AdapterOptions
     const grantId = artifact.payload['grantId'];
     if (kind === 'AccessToken' && !living && typeof grantId === 'string' && !(await grantLives(grantId)))
       return undefined;
+    refuseParallel(artifact);
     return restored(id, artifact);
   }
 
@@ -112,21 +132,19 @@ function artifactAdapter(kind: string, { artifacts, grantLives }: AdapterOptions
       return artifact && restored(artifact.payload['id'] as string, artifact);
     },
     async consume(id) {
-      if (kind === 'AuthorizationCode' && artifacts.claim) {
-        return artifacts.claim(kind, id, () => new errors.InvalidGrant('this value was used already'));
-      }
+      if (parallelMs !== undefined && artifacts.claim) return artifacts.claim(kind, id, usedUp);
       if (await artifacts.consume(kind, id)) return;
       if (kind === 'PushedAuthorizationRequest') throw new errors.InvalidRequestUri('request_uri was used already');
-      throw new errors.InvalidGrant('this value was used already');
+      throw usedUp();
     },
     destroy: (id) => artifacts.destroy(kind, id),
     revokeByGrantId: endedWithGrant,
   };
 }
 
-function restored(id: string, artifact: { payload: Payload; consumed?: number }): AdapterPayload {
-  const consumed = artifact.consumed === undefined ? {} : { consumed: artifact.consumed };
-  return { ...artifact.payload, jti: id, ...consumed } as AdapterPayload;
+function restored(id: string, { payload, consumedAt }: Artifact): AdapterPayload {
+  const consumed = consumedAt === undefined ? {} : { consumed: Math.floor(consumedAt / 1000) };
+  return { ...payload, jti: id, ...consumed } as AdapterPayload;
 }
 
 function guarded(adapter: Adapter): Adapter {

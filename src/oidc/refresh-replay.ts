@@ -15,7 +15,7 @@ const POLL_MS = 40;
 /** Seconds. */
 const WINDOW = { confidential: 60, public: 10 };
 
-/** Seconds. Who comes so soon after the winner was under way with it: refused, as who was overtaken is, and no thief. */
+/** Seconds. Who came so soon after the winner was under way with it: refused, as who was overtaken is, and no thief. */
 const PARALLEL = 2;
 
 interface Token {
@@ -38,6 +38,8 @@ export interface RefreshReplayOptions {
   /** `race`: answered again; `theft`: the grant was ended. */
   onRepeat(kind: 'race' | 'theft', facts: { clientId: string; grantId: string }, ctx: KoaContextWithOIDC): void;
   refuse: Refuse;
+  /** When a request came, in milliseconds since 1970: what it waits for on a busy machine makes it no thief's. */
+  arrivedAt(req: KoaContextWithOIDC['req']): number;
 }
 
 interface ReplayState {
@@ -47,7 +49,7 @@ interface ReplayState {
   refreshWon?: string | undefined;
 }
 
-export function createRefreshReplay({ rows, records, endGrant, onRepeat, refuse }: RefreshReplayOptions) {
+export function createRefreshReplay({ rows, records, endGrant, onRepeat, refuse, arrivedAt }: RefreshReplayOptions) {
   async function answerOf(token: string): Promise<Record<string, unknown> | undefined> {
     const deadline = Date.now() + PATIENCE_MS;
     for (;;) {
@@ -71,9 +73,8 @@ export function createRefreshReplay({ rows, records, endGrant, onRepeat, refuse 
       const ctx = token?.consumed === undefined ? undefined : refreshing();
       if (!token || !ctx) return token;
       const facts = { clientId: token.clientId, grantId: token.grantId };
-      const now = Math.floor(Date.now() / 1000);
-      if (token.exp !== undefined && token.exp <= now) return token;
-      const age = now - (token.consumed as number);
+      if (token.exp !== undefined && token.exp <= Math.floor(Date.now() / 1000)) return token;
+      const age = Math.floor(arrivedAt(ctx.req) / 1000) - (token.consumed as number);
       const same = sameCaller(ctx, token);
       if (same && age >= replayWindow(ctx) && age < PARALLEL) throw new errors.InvalidGrant(spent(true));
       if (!same || age >= replayWindow(ctx)) {

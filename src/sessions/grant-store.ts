@@ -65,8 +65,9 @@ export function createGrantStore({ db, keyring }: { db: Database; keyring: Keyri
       );
     },
 
+    /** Nobody looks for what the same request has made; what it takes for won must not be stored for this question. */
     async find(id: string): Promise<GrantPayload | undefined> {
-      const row = await db.one<GrantRow>(`SELECT * FROM grants g WHERE id = ? AND ${LIVING}`, id);
+      const row = await db.committed.one<GrantRow>(`SELECT * FROM grants g WHERE id = ? AND ${LIVING}`, id);
       return row && opened(row);
     },
 

@@ -42,7 +42,7 @@ function artifactContract(name: string, open: () => Promise<{ artifacts: Artifac
       await artifacts.upsert('AuthorizationCode', id, {}, soon(), {});
       const wins = await Promise.all(Array.from({ length: 100 }, () => artifacts.consume('AuthorizationCode', id)));
       assert.equal(wins.filter(Boolean).length, 1);
-      assert.equal(typeof (await artifacts.find('AuthorizationCode', id))?.consumed, 'number');
+      assert.equal(typeof (await artifacts.find('AuthorizationCode', id))?.consumedAt, 'number');
     });
 
     test('a consumed value stays consumed when it is stored again', async () => {
