@@ -400,6 +400,8 @@ describe('a waiting time', () => {
     await silent.submit(await silent.open(former), {}, 'keep-factors');
     assert.equal(await recoveryOf(app, moved), null);
     assert.equal((await silent.open(link)).status, 400, 'the other link has gone with it');
+    await begun(app, moved);
+    assert.equal((await silent.open(link)).status, 400, 'for good');
   });
 
   test('is in the export of the person and in the metrics, and goes with the account', async () => {
