@@ -90,7 +90,7 @@ function contract(engine: string, env: () => Promise<Record<string, string>>): v
 
     test('of parallel finishers one removes, and of parallel beginners one begins', async () => {
       const person = await settled(app);
-      const flows = [];
+      const flows: Array<Awaited<ReturnType<typeof lost>> & Awaited<ReturnType<typeof codeFor>>> = [];
       for (let n = 0; n < 3; n += 1) {
         const at = await lost(app, person);
         flows.push({ ...at, ...(await codeFor(app, person, at)) });
