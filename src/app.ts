@@ -26,8 +26,10 @@ import { mountClosed } from './login/closed-routes.ts';
 import { mountCodes } from './login/code-routes.ts';
 import { mountConsent } from './login/consent-routes.ts';
 import { mountEmailRestore } from './login/email-restore-routes.ts';
+import { mountFactorRecovery } from './login/factor-recovery-routes.ts';
 import { mountFactors } from './login/factor-routes.ts';
 import { mountInvitations } from './login/invitation-routes.ts';
+import { mountKeepFactors } from './login/keep-factors-routes.ts';
 import { createLogin } from './login/login.ts';
 import { mountMailedSignIn } from './login/mailed-routes.ts';
 import { mountNotMe } from './login/not-me-routes.ts';
@@ -96,6 +98,7 @@ export async function createApp(services: Services, { draining, metrics }: AppOp
       ...{ flows, originOf, enterable: accounts.enterable, kindsOf: services.factors.kindsOf },
       devices: { ...services.devices, remember },
       remembered: services.remembered,
+      factorUsed: services.factorRecovery.factorUsed,
       lacksCodes: services.recoveryCodes.lacking,
       passwords: settings.emailSignIn !== 'instead',
       offers: createPasskeyOffer(services),
@@ -120,6 +123,8 @@ export async function createApp(services: Services, { draining, metrics }: AppOp
   mountEmailRestore(router, { ...services, csrf, passwordLength, originOf });
   mountInvitations(router, { ...login, csrf });
   mountNotMe(router, { ...login, csrf });
+  mountFactorRecovery(router, login);
+  mountKeepFactors(router, { ...login, csrf });
 
   const entrance = createEntrance({
     issuer,

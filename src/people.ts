@@ -6,7 +6,15 @@ import { createChallenges } from './accounts/challenges.ts';
 import { createDeletion, type DeletionOptions } from './accounts/deletion.ts';
 import { createEmailChange } from './accounts/email-change.ts';
 import { createEmailRestore } from './accounts/email-restore.ts';
-import { createExport, type Exporter, exportAccount, exportChallenges } from './accounts/export.ts';
+import {
+  createExport,
+  type Exporter,
+  exportAccount,
+  exportChallenges,
+  exportFactorRecovery,
+} from './accounts/export.ts';
+import { createFactorRecovery, type FactorRecoveryOptions } from './accounts/factor-recovery.ts';
+import { createFactorRecoveryStore } from './accounts/factor-recovery-store.ts';
 import { createInvitations } from './accounts/invitations.ts';
 import { createLinks } from './accounts/links.ts';
 import { createNewPasswords } from './accounts/new-passwords.ts';
@@ -27,6 +35,7 @@ export interface PeopleOptions extends Pick<AccountParts, 'db' | 'outbox' | 'iss
   settings: Settings;
   keyring: Keyring;
   serviceName: string;
+  clearFactors: FactorRecoveryOptions['clearFactors'];
   /** What other features hold of a person. */
   exporters: Exporter[];
   /** Reaches the service of breached passwords. */
@@ -44,6 +53,7 @@ export function createPeople({
   exporters,
   limits,
   onLimited,
+  clearFactors,
   ...given
 }: PeopleOptions) {
   const { db, audit } = given;
@@ -65,9 +75,17 @@ export function createPeople({
     onRefused: onLimited,
   });
   const parts: AccountParts = { ...given, store, challenges, links, passwords, newPasswords, attempts };
+  const recoveries = createFactorRecoveryStore(db);
+  const factorRecovery = createFactorRecovery({
+    ...parts,
+    ...{ recoveries, clearFactors, addressesOf: challengeStore.addressesOf },
+    waitMs: settings.factors.recoveryWait * 1000,
+  });
+  const { requireSettled } = factorRecovery;
 
   return {
     parts,
+    factorRecovery,
     policy,
     passwords,
     attempts,
@@ -81,6 +99,7 @@ export function createPeople({
     invitations: createInvitations(parts),
     emailChange: createEmailChange({
       ...parts,
+      requireSettled,
       perDay: settings.mailCodes.perDay,
       askedSince: (id, since) => challengeStore.askedSince(id, 'change_email', since),
       domains: settings.registrationDomains,
@@ -89,8 +108,8 @@ export function createPeople({
     personalData: createExport({
       audit,
       issuer: given.issuer,
-      exporters: [exportAccount, ...exporters, exportChallenges(challengeStore)],
+      exporters: [exportAccount, ...exporters, exportChallenges(challengeStore), exportFactorRecovery(recoveries)],
     }),
-    deletion: createDeletion({ ...parts, audit, graceMs: settings.deletionGrace * 1000 }),
+    deletion: createDeletion({ ...parts, audit, requireSettled, graceMs: settings.deletionGrace * 1000 }),
   };
 }

@@ -60,6 +60,7 @@ export async function serve({ settings, file, log, worker }: ServeOptions): Prom
       services.windows.purge,
       services.attempts.purge,
       services.deletion.sweep,
+      services.factorRecovery.sweep,
       services.addresses.purge,
       services.audit.sweep,
       services.deadLetters.sweep,

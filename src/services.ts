@@ -156,7 +156,9 @@ export async function openServices({ settings, file, log, observer }: ServicesOp
     onError: (error) => log.warn({ err: error }, 'the rules for addresses could not be read'),
   });
   const { windows } = limits;
-  const { remembered, endSessions } = createMemory({ db, keyring, audit, settings }, sessions.ending);
+  const { remembered, endSessions } = createMemory({ db, keyring, audit, settings }, sessions.ending, (id, cause) =>
+    people.factorRecovery.stop(id, cause),
+  );
   const { parts, ...people } = createPeople({
     exporters: createExporters({
       ...{ sessions: sessionRows, grants, consents, audit, outbox: outboxStore, remembered },
@@ -171,11 +173,13 @@ export async function openServices({ settings, file, log, observer }: ServicesOp
     serviceName: branding.name,
     issuer,
     endSessions,
+    clearFactors: (accountId) => factorParts.factors.clearAll(accountId),
     ...{ limits, onLimited },
   });
   const factorParts = createFactorParts({
     ...{ db, keyring, artifacts, audit, outbox, serviceName: branding.name, endSessions, attempts: parts.attempts },
     passkeyParty: settings.passkeys,
+    requireSettled: people.factorRecovery.requireSettled,
     living: async (id) => (await people.accounts.enterable(id)) !== undefined,
     async recipient(id) {
       const account = await parts.store.byId(id);

@@ -3,23 +3,28 @@ import { createDisowning, type DisowningOptions } from './accounts/disowning.ts'
 import { createMailedSignIn, type MailedSignInOptions } from './accounts/mailed-sign-in.ts';
 import { createSignInNotices, type SignInNoticesOptions } from './accounts/sign-in-notices.ts';
 import type { Settings } from './config/settings.ts';
+import type { Steps } from './db/statement.ts';
 import { createRemembered, type RememberedOptions } from './factors/remembered.ts';
 import { createRememberedStore } from './factors/remembered-store.ts';
 import { NOWHERE, openPlaces } from './sessions/places.ts';
 import type { Sessions } from './sessions/sessions.ts';
 
 type Ending = Sessions['ending'];
+type Stop = (accountId: string, cause: Parameters<Ending>[1]) => Steps<unknown>;
 
-/** Whatever ends the sessions of an account ends what its browsers remember, too. */
+/** Whatever ends the sessions of an account ends what its browsers remember, too, and stops (`stop`) what waits to remove
+ * its factors. */
 export function createMemory(
   { settings, ...given }: Pick<RememberedOptions, 'db' | 'keyring' | 'audit'> & { settings: Settings },
   ending: Ending,
+  stop: Stop,
 ) {
   const { secureCookies, factors } = settings;
   const store = createRememberedStore(given.db);
   const remembered = createRemembered({ ...given, store, secureCookies, ttl: factors.rememberedTtl });
   const endSessions: Ending = function* (accountId, cause, kept) {
     yield* remembered.forgetAll(accountId, cause);
+    yield* stop(accountId, cause);
     return yield* ending(accountId, cause, kept);
   };
   return { remembered, endSessions };

@@ -51,7 +51,7 @@ const MAY_IMPORT: Record<string, string[]> = {
   'backends.ts': ['artifacts', 'config', 'db', 'keyring', 'mail'],
   'exporters.ts': ROOT,
   'people.ts': ROOT,
-  'sign-ins.ts': ['config', ...FEATURES],
+  'sign-ins.ts': ['config', 'db', ...FEATURES],
   'services.ts': [...ROOT, 'backends.ts', 'ops', 'exporters.ts', 'people.ts', 'sign-ins.ts'],
   'protocol.ts': [...ROOT, ...DOORS, 'services.ts'],
   'app.ts': [...ROOT, ...DOORS, 'protocol.ts', 'services.ts'],

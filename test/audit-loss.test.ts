@@ -118,6 +118,27 @@ const deadLetter =
     return () => act(app, String(row?.id));
   };
 
+/** The mailed code that begins the waiting time of who lost every factor, or that finishes one. */
+const recovery =
+  (prepare: (app: TestApp, id: string) => Promise<unknown>): Action =>
+  async (app) => {
+    const { id, email } = await somebody(app);
+    await app.services.db.run('UPDATE accounts SET password_changed_at = 0 WHERE id = ?', id);
+    await prepare(app, id);
+    const { accounts, factorRecovery } = app.services;
+    await factorRecovery.sendCode(await accounts.existing(id), { flow: id, by: SYSTEM, locale: 'en' });
+    const code = codeIn((await app.mail(email)).text);
+    return async () => factorRecovery.prove(await accounts.existing(id), { flow: id, code, by: SYSTEM });
+  };
+
+const waits = (app: TestApp, id: string, endsAt: number) =>
+  app.services.db.run(
+    'INSERT INTO factor_recoveries (id, account_id, requested_at, ends_at) VALUES (?, ?, 1, ?)',
+    `of ${id}`,
+    id,
+    endsAt,
+  );
+
 const rule = (network: string, verdict: 'allow' | 'block') => ({ network, verdict, reason: 'a test', expiresAt: null });
 
 const ACTIONS: Partial<Record<EventType, Action>> = {
@@ -165,6 +186,12 @@ const ACTIONS: Partial<Record<EventType, Action>> = {
     // The form's answer only goes on; what follows it grants.
     return () => visitor.submit(consent, { decision: 'allow' }, '/consent/');
   },
+  'factor_recovery.finished': recovery((app, id) => waits(app, id, Date.now() - 1)),
+  'factor_recovery.started': recovery(async () => {}),
+  'factor_recovery.stopped': account(
+    (app, id) => app.services.accounts.disable(id),
+    (app, id) => waits(app, id, Date.now() + 86_400_000),
+  ),
   'key.rotated': async (app) => () => app.services.keys.rotate({ alg: 'EdDSA', now: true }),
   'outbox.discarded': deadLetter((app, id) => app.services.deadLetters.discard(id)),
   'outbox.retried': deadLetter((app, id) => app.services.deadLetters.retry(id)),
@@ -224,7 +251,10 @@ const ACTIONS: Partial<Record<EventType, Action>> = {
 };
 
 /** What a change changes. Counts of attempts and values of a flow are written before, on purpose. */
-const STATE = ['address_rules', 'accounts', 'clients', 'consents', 'grants', 'refresh_tokens', 'signing_keys'];
+const STATE = [
+  ...['address_rules', 'accounts', 'clients', 'consents', 'factor_recoveries', 'grants', 'refresh_tokens'],
+  'signing_keys',
+];
 
 async function stateOf({ services: { db } }: TestApp) {
   const rows = await Promise.all(
@@ -248,7 +278,7 @@ function contract(name: string, env: () => Promise<Record<string, string>>): voi
       // One application for all of them: its end waits for the last test.
       const hooks: Array<() => Promise<void>> = [];
       const t = { after: (hook: () => Promise<void>) => hooks.push(hook) } as unknown as TestContext;
-      app = await startApp(t, { env: await env(), onLog() {} });
+      app = await startApp(t, { env: { LATCHKEY_FACTOR_RECOVERY_WAIT: '72h', ...(await env()) }, onLog() {} });
       release = () => {
         end = hooks.reduce((done, hook) => done.then(hook), Promise.resolve());
       };

@@ -5,8 +5,8 @@ import { SYSTEM } from '../src/audit/events.ts';
 import { type CommandLine, commandLine } from './support/command-line.ts';
 import { oath } from './support/factors.ts';
 
-async function withAda(t: TestContext): Promise<{ cli: CommandLine; accountId: string }> {
-  const cli = commandLine(t);
+async function withAda(t: TestContext, env = {}): Promise<{ cli: CommandLine; accountId: string }> {
+  const cli = commandLine(t, env);
   const made = await cli.run([
     'users',
     'create',
@@ -38,6 +38,23 @@ test('users show lists the factors, and never a secret', async (t) => {
       ['recovery', null, { left: 10, total: 10 }],
     ],
   );
+});
+
+test('users show says that the person can remove them by themselves, and from when', async (t) => {
+  const { cli, accountId } = await withAda(t, { LATCHKEY_FACTOR_RECOVERY_WAIT: '72h' });
+  const none = await cli.run(['users', 'show', 'ada@example.com', '--json']);
+  assert.equal(none.json.factor_recovery, null);
+  const [from, until] = [Date.now(), Date.now() + 3 * 86_400_000];
+  const sql = 'INSERT INTO factor_recoveries (id, account_id, requested_at, ends_at) VALUES (?, ?, ?, ?)';
+  await cli.within(({ db }) => db.run(sql, 'r1', accountId, from, until));
+  const { json } = await cli.run(['users', 'show', 'ada@example.com', '--json']);
+  const [requested_at, ends_at] = [new Date(from).toISOString(), new Date(until).toISOString()];
+  assert.deepEqual(json.factor_recovery, { requested_at, ends_at });
+  const shown = await cli.run(['users', 'show', 'ada@example.com']);
+  assert.match(shown.out, /^removable +by the person, from 20/m);
+  await cli.run(['users', 'reset-factors', 'ada@example.com', '--yes']);
+  const after = await cli.run(['users', 'show', 'ada@example.com', '--json']);
+  assert.equal(after.json.factor_recovery, null);
 });
 
 test('users reset-factors asks, removes, records, and tells the person; of one kind only where it is said', async (t) => {

@@ -128,6 +128,7 @@ for (const [engine, open] of Object.entries(DATABASES)) {
       ...{ db, keyring, audit, serviceName: 'Latchkey', artifacts: createSqlArtifacts({ db, keyring }) },
       passkeyParty: { id: 'localhost', origins: ['http://localhost'] },
       living: async () => true,
+      requireSettled: async () => {},
       attempts: { attempt: (_attempt: unknown, work: () => Promise<never>) => work() } as never,
       outbox: {
         enqueue(_kind, mail) {

@@ -3,6 +3,7 @@
 import type { Context } from 'koa';
 import { z } from 'zod';
 import { displayEmail } from '../accounts/email.ts';
+import type { FactorRecovery } from '../accounts/factor-recovery.ts';
 import type { Origin } from '../audit/events.ts';
 import { AppError, type FieldError } from '../errors.ts';
 import { readForm } from '../http/body.ts';
@@ -17,6 +18,7 @@ export interface AreaDeps {
   i18n: I18n;
   renderer: Renderer;
   originOf(ctx: Context): Origin;
+  factorRecovery: Pick<FactorRecovery, 'open'>;
 }
 
 /** One page of the area: the template views/account/NAME and the data it takes beyond the common ones. */
@@ -47,10 +49,10 @@ export const Button = z.strictObject({ csrf: csrfField });
 const NOTICES = new Set([
   ...['profile-saved', 'password-changed', 'others-ended', 'session-ended', 'app-removed'],
   ...['email-changed', 'resent', 'device-forgotten'],
-  ...['factor-added', 'factor-removed', 'factor-renamed'],
+  ...['factor-added', 'factor-removed', 'factor-renamed', 'factors-kept'],
 ]);
 
-export function createArea({ entrance, csrf, i18n, renderer, originOf }: AreaDeps) {
+export function createArea({ entrance, csrf, i18n, renderer, originOf, factorRecovery }: AreaDeps) {
   const binding = (who: SignedIn) => `session:${who.session.uid}`;
 
   function speak(ctx: Context, { account }: SignedIn): void {
@@ -63,8 +65,12 @@ export function createArea({ entrance, csrf, i18n, renderer, originOf }: AreaDep
     speak(ctx, who);
     ctx.set('Cache-Control', 'no-store');
     const notice = String(ctx.query['notice'] ?? '');
+    const recovery = await factorRecovery.open(who.account.id);
     renderer.page(ctx, `account/${section.name}`, {
-      account: personOf(who),
+      account: {
+        ...personOf(who),
+        factorRecovery: recovery && { endsAt: new Date(recovery.endsAt).toISOString() },
+      },
       csrf: csrf.token(binding(who)),
       signOutAction: '/account/sign-out',
       nav: section.nav ?? section.name,

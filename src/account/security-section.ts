@@ -1,13 +1,15 @@
 /** What protects my account, what is missing, and what happened lately: one screen, with a page of its own for each. */
 import type Router from '@koa/router';
+import type { FactorRecovery } from '../accounts/factor-recovery.ts';
 import type { Account } from '../accounts/store.ts';
 import type { Factor, Factors } from '../factors/factors.ts';
 import type { Remembered } from '../factors/remembered.ts';
-import type { Area, Section } from './area.ts';
+import { type Area, Button, type Section } from './area.ts';
 import { createEventList, type EventListDeps } from './event-list.ts';
 
 export interface SecurityDeps extends EventListDeps {
   factors: Pick<Factors, 'of'>;
+  factorRecovery: Pick<FactorRecovery, 'stopBy'>;
   remembered: Pick<Remembered, 'list' | 'on'>;
   emailSignIn: 'off' | 'allowed' | 'instead';
 }
@@ -20,7 +22,7 @@ const FEW = 3;
 export type Advice = 'second-step' | 'recovery' | 'recovery-few';
 
 export function mountSecurity(router: Router, area: Area, deps: SecurityDeps): void {
-  const { factors, remembered, emailSignIn } = deps;
+  const { factors, factorRecovery, remembered, emailSignIn } = deps;
   const events = createEventList(deps);
 
   const section: Section = {
@@ -47,6 +49,15 @@ export function mountSecurity(router: Router, area: Area, deps: SecurityDeps): v
   };
 
   router.get('/account/security', area.page(section));
+
+  /** The button that every page of the area has while factors wait to be removed. */
+  router.post(
+    '/account/security/keep-factors',
+    area.action(section, Button, async (ctx, { account }) => {
+      const stopped = await factorRecovery.stopBy(account.id, area.originOf(ctx));
+      return stopped ? '/account/security?notice=factors-kept' : '/account/security';
+    }),
+  );
 }
 
 function passwordOf({ passwordHash, passwordChangedAt }: Account) {

@@ -2,9 +2,9 @@
 import type { Database } from '../db/database.ts';
 import { all, one, run } from '../db/statement.ts';
 
-export type CodePurpose = 'register' | 'verify_email' | 'reset' | 'change_email' | 'signin';
+export type CodePurpose = 'register' | 'verify_email' | 'reset' | 'change_email' | 'signin' | 'factor_recovery';
 /** Of links with 256 random bits (links.ts). */
-export type LinkPurpose = 'invitation' | 'restore_email' | 'restore_password' | 'disown';
+export type LinkPurpose = 'invitation' | 'restore_email' | 'restore_password' | 'disown' | 'keep_factors';
 export type ChallengePurpose = CodePurpose | LinkPurpose;
 
 export interface Challenge {
@@ -105,6 +105,18 @@ export function createChallengeStore(db: Database) {
         purpose,
         since,
       );
+    },
+
+    /** Addresses that a living link of an account went to. */
+    *addressesOf(accountId: string, purpose: LinkPurpose) {
+      const rows = yield* all<{ sent_to: string }>(
+        `SELECT DISTINCT sent_to FROM challenges
+         WHERE account_id = ? AND purpose = ? AND consumed_at IS NULL AND expires_at > ? ORDER BY sent_to LIMIT 10`,
+        accountId,
+        purpose,
+        Date.now(),
+      );
+      return rows.map((row) => row.sent_to);
     },
 
     /** How many codes of this purpose an account asked for since `since`, to whatever address. */

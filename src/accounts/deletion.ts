@@ -10,6 +10,8 @@ import type { Account } from './store.ts';
 
 export interface DeletionOptions extends Pick<AccountParts, 'db' | 'store' | 'outbox' | 'endSessions'> {
   audit: AccountParts['audit'] & Pick<Audit, 'erase'>;
+  /** Refuses while nothing may be taken from the account. */
+  requireSettled(accountId: string): Promise<void>;
   /** How long a person can still come back; 0: not at all. */
   graceMs: number;
 }
@@ -17,7 +19,7 @@ export interface DeletionOptions extends Pick<AccountParts, 'db' | 'store' | 'ou
 /** Rows of the record in one unit of work. */
 const ERASED_AT_ONCE = 200;
 
-export function createDeletion({ db, store, outbox, endSessions, audit, graceMs }: DeletionOptions) {
+export function createDeletion({ db, store, outbox, endSessions, audit, graceMs, requireSettled }: DeletionOptions) {
   /** Of an account whose time is up. What was begun and broke off goes on at the next sweep. */
   async function finish(id: string, by: Origin): Promise<void> {
     let after: string | undefined = '';
@@ -40,6 +42,7 @@ export function createDeletion({ db, store, outbox, endSessions, audit, graceMs 
     /** By the person. Resolves with the time from which on nothing can be undone, in milliseconds since 1970.
      * @throws AppError conflict. */
     async close(account: Account, by: Origin): Promise<number> {
+      await requireSettled(account.id);
       const until = Date.now() + graceMs;
       const { ip, device } = by;
       const when = new Date().toISOString();

@@ -15,6 +15,8 @@ export interface EmailChangeOptions extends AccountParts {
   /** How many codes an account may ask for in a day, to whatever addresses. */
   perDay: number;
   askedSince(accountId: string, since: number): Steps<number>;
+  /** Refuses while nothing may be taken from the account. */
+  requireSettled(accountId: string): Promise<void>;
   /** Mail domains that may be used here; all when empty. */
   domains: string[];
 }
@@ -57,7 +59,7 @@ export function createEmailChange(options: EmailChangeOptions) {
 
   return {
     /** Sends the code; `done` where only capitals change. `flow` is the session or the app that asks. @throws AppError invalid_request,
-     * too_many_attempts; the same for an address that somebody has. */
+     * too_many_attempts, conflict; the same for an address that somebody has. */
     async start(
       account: Account,
       input: { flow: string; email: string; locale: string; by: Origin },
@@ -80,6 +82,7 @@ export function createEmailChange(options: EmailChangeOptions) {
         await respell(account, email.address, input.by);
         return 'done';
       }
+      await options.requireSettled(account.id);
       const wanted: Wanted = { email: email.address, from: account.emailCanonical, locale: input.locale };
       await db.write(function* () {
         yield* send(account, input.flow, email.canonical, wanted);
@@ -109,6 +112,7 @@ export function createEmailChange(options: EmailChangeOptions) {
      * code_expired, conflict when the address found another owner meanwhile. */
     async confirm(account: Account, input: { flow: string; code: string; keep: Kept; by: Origin }): Promise<Account> {
       const { by, keep } = input;
+      await options.requireSettled(account.id);
       const challenge = await challenges.prove(input.flow, ['change_email'], input.code, by);
       if (challenge.account_id !== account.id) throw spentCode();
       const { email, from } = challenges.dataOf<Wanted>(challenge);

@@ -2,6 +2,7 @@
 import type { Recorder } from '../audit/audit.ts';
 import type { Origin } from '../audit/events.ts';
 import type { ChallengeStore } from './challenge-store.ts';
+import type { FactorRecoveryStore } from './factor-recovery-store.ts';
 import type { Account } from './store.ts';
 
 /** A part of the export: its member, and what a feature holds of an account. */
@@ -59,6 +60,16 @@ export const exportChallenges = (store: Pick<ChallengeStore, 'about'>): Exporter
       expires_at: iso(expires_at),
       used_at: iso(consumed_at),
     })),
+});
+
+/** The waiting time after which lost factors may be removed, null without one. */
+export const exportFactorRecovery = (store: Pick<FactorRecoveryStore, 'of'>): Exporter => ({
+  name: 'factor_recovery',
+  async of({ id }) {
+    const row = await store.of(id);
+    if (!row) return null;
+    return { requested_at: iso(row.requested_at), ends_at: iso(row.ends_at), finished_at: iso(row.finished_at) };
+  },
 });
 
 export const iso = (ms: number | null): string | null => (ms === null ? null : new Date(ms).toISOString());

@@ -19,7 +19,8 @@ export interface Ending {
     | 'email_changed'
     | 'email_restored'
     | 'account_disabled'
-    | 'account_deleted';
+    | 'account_deleted'
+    | 'factors_changed';
   by: Origin;
 }
 

@@ -111,6 +111,9 @@ export const ExportAnswer = z
     events: z.array(part),
     mails: z.array(part).meta({ description: 'What waits for the address or could not be brought to it.' }),
     codes_and_links: z.array(part).meta({ description: 'When codes and links were mailed; never what they were.' }),
+    factor_recovery: part
+      .nullable()
+      .meta({ description: 'The waiting time of who lost every factor; null without one.' }),
   })
   .catchall(z.unknown())
   .meta({ id: 'Export' });

@@ -38,6 +38,7 @@ export const EXAMPLES: Examples = {
     events: [{ type: 'sign_in.succeeded', at: '2026-11-02T08:12:44.000Z', ip: '192.0.2.7' }],
     mails: [],
     codes_and_links: [{ purpose: 'register', sent_to: 'ada@example.com', created_at: '2026-10-01T07:29:12.000Z' }],
+    factor_recovery: null,
   },
   deletion: { delete_after: '2026-11-16T09:41:10.000Z' },
   events: {

@@ -79,11 +79,11 @@ export const FACTOR_OPERATIONS: Operation[] = [
     method: 'delete',
     path: `${path}/{id}`,
     summary: 'Remove a factor',
-    description: `Ends every session but the current one; recovery codes go with the last factor. A mail tells the person.${FRESH}`,
+    description: `Ends every session but the current one; recovery codes go with the last factor. A mail tells the person. For a day after lost factors were removed by their owner none can be (\`conflict\`).${FRESH}`,
     params: ofFactor,
     answer: { description: 'It is removed.' },
     fresh: true,
-    errors: ['not_found'],
+    errors: ['not_found', 'conflict'],
   },
   {
     ...shared,

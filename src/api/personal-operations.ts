@@ -17,7 +17,7 @@ export const PERSONAL: Operation[] = [
     fresh: true,
     body: { schema: EmailChangeRequest, example: { email: 'ada@lovelace.example' } },
     answer: { description: 'A code is on its way, if the address can be used.' },
-    errors: [],
+    errors: ['conflict'],
   },
   {
     id: 'confirmEmail',

@@ -48,13 +48,22 @@ export function factorObject({ id, kind, name, createdAt, lastUsedAt, details }:
   return { id, kind, name, created_at: iso(createdAt), last_used_at, details };
 }
 
-export function factorFacts(factors: Factor[]): string {
+/** The waiting time after which the person can remove lost factors. */
+type Recovery = { requestedAt: number; endsAt: number } | null;
+
+export function recoveryObject(recovery: Recovery) {
+  return recovery && { requested_at: iso(recovery.requestedAt), ends_at: iso(recovery.endsAt) };
+}
+
+export function factorFacts(factors: Factor[], recovery: Recovery): string {
   const lines = factors.map(({ kind, name, lastUsedAt, details }) => {
     if (kind === 'recovery') return `${details['left']} of ${details['total']} recovery codes left`;
     const used = lastUsedAt === null ? 'never used' : `used ${minute(lastUsedAt)} UTC`;
     return `${kind}${name === null ? '' : ` "${name}"`}, ${used}`;
   });
-  return facts([['factors', lines]]);
+  const waits =
+    recovery && `by the person, from ${minute(recovery.endsAt)} UTC; asked ${minute(recovery.requestedAt)} UTC`;
+  return facts([['factors', lines], ...(waits ? [['removable', waits] as [string, unknown]] : [])]);
 }
 
 function iso(ms: number): string {

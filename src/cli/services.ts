@@ -1,6 +1,7 @@
 /** What the command line is given: the features, opened on a command's first need and closed after it. */
 import type { Accounts } from '../accounts/accounts.ts';
 import type { Deletion } from '../accounts/deletion.ts';
+import type { FactorRecovery } from '../accounts/factor-recovery.ts';
 import type { Invitations } from '../accounts/invitations.ts';
 import type { AuditEntry } from '../audit/events.ts';
 import type { AuditLog } from '../audit/log.ts';
@@ -24,6 +25,7 @@ export interface Services {
   sessions: Sessions;
   addresses: Pick<AddressRules, 'list' | 'put' | 'remove'>;
   factors: Factors;
+  factorRecovery: Pick<FactorRecovery, 'open'>;
   clients: Clients;
   mailer: Mailer;
   outbox: Outbox;

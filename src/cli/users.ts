@@ -2,7 +2,7 @@
 import { type Command, Option } from 'commander';
 import type { Account } from '../accounts/store.ts';
 import { OPERATOR } from '../audit/events.ts';
-import { accountFacts, accountObject, accountOf, factorFacts, factorObject } from './accounts.ts';
+import { accountFacts, accountObject, accountOf, factorFacts, factorObject, recoveryObject } from './accounts.ts';
 import { notBlank, pageLength } from './arguments.ts';
 import { addFactorReset } from './factors.ts';
 import { UsageFault } from './failure.ts';
@@ -82,8 +82,10 @@ export function addUserCommands(program: Command, running: Running): void {
       running.run(flags, async (services) => {
         const account = await accountOf(services, who);
         const factors = await services.factors.of(account.id);
-        const object = { ...accountObject(account), factors: factors.map(factorObject) };
-        return { object, text: `${accountFacts(account)}\n${factorFacts(factors)}` };
+        const recovery = await services.factorRecovery.open(account.id);
+        const more = { factors: factors.map(factorObject), factor_recovery: recoveryObject(recovery) };
+        const text = `${accountFacts(account)}\n${factorFacts(factors, recovery)}`;
+        return { object: { ...accountObject(account), ...more }, text };
       }),
     );
 

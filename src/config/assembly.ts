@@ -75,6 +75,8 @@ export interface Settings {
     strongTtl: number;
     /** Seconds for which a browser may skip the second step; 0 is never. */
     rememberedTtl: number;
+    /** Seconds until lost factors can be removed by who lost them; 0 is never. */
+    recoveryWait: number;
   };
   passkeys: {
     /** The domain that passkeys are made for. */
@@ -175,6 +177,7 @@ export function assemble(values: z.output<typeof Variables>, cwd: string, nodeEn
       required: values.LATCHKEY_SECOND_FACTOR,
       strongTtl: values.LATCHKEY_STRONG_SESSION_TTL,
       rememberedTtl: values.LATCHKEY_REMEMBERED_DEVICE_TTL,
+      recoveryWait: values.LATCHKEY_FACTOR_RECOVERY_WAIT,
     },
     passkeys: {
       id: values.LATCHKEY_PASSKEY_RP_ID ?? issuer.hostname,

@@ -24,6 +24,12 @@ export const FACTOR_VARIABLES = {
     expected: 'a time span from 1d to 365d, or 0',
     example: '7d',
   }),
+  LATCHKEY_FACTOR_RECOVERY_WAIT: setting(orNever('24h', '90d'), '0', {
+    description:
+      'How long a person who lost every second factor waits until they can remove them by themselves (docs/factors.md; 72h is a good time); 0: only an operator can.',
+    expected: 'a time span from 24h to 90d, or 0',
+    example: '72h',
+  }),
   LATCHKEY_GEOIP_FILE: optional(text, {
     description: 'A database of cities or countries, so that mails about sign-ins name a place; none without it.',
     expected: 'the path of a file in the MaxMind DB format',

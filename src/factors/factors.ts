@@ -41,11 +41,15 @@ export interface FactorsOptions {
   audit: Pick<Recorder, 'record'>;
   sources: FactorSource[];
   change: ChangeFactors;
+  /** Refuses while nothing may be taken from the account. */
+  requireSettled(accountId: string): Promise<void>;
 }
+
+const ALL_KINDS: FactorKind[] = ['passkey', 'totp', 'recovery'];
 
 const isFactor = ({ kind }: { kind: FactorKind }) => kind !== 'recovery';
 
-export function createFactors({ db, audit, sources, change }: FactorsOptions) {
+export function createFactors({ db, audit, sources, change, requireSettled }: FactorsOptions) {
   async function of(accountId: string): Promise<Factor[]> {
     return (await Promise.all(sources.map((source) => source.of(accountId)))).flat();
   }
@@ -80,6 +84,9 @@ export function createFactors({ db, audit, sources, change }: FactorsOptions) {
     of,
     kindsOf,
 
+    /** Steps: everything goes. */
+    clearAll: (accountId: string): Steps<number> => clear(accountId, ALL_KINDS),
+
     /** @throws AppError not_found; invalid_request for a name that is none. */
     async rename(accountId: string, id: string, name: string, by: Origin): Promise<void> {
       const { factor, rename } = await owned(accountId, id);
@@ -90,9 +97,11 @@ export function createFactors({ db, audit, sources, change }: FactorsOptions) {
       });
     },
 
-    /** Recovery codes go with the last factor. Ends the other sessions and tells the person. @throws AppError not_found. */
+    /** Recovery codes go with the last factor. Ends the other sessions and tells the person.
+     * @throws AppError not_found, conflict. */
     async remove(accountId: string, id: string, asking: Asking): Promise<void> {
       const { factor, drop, others } = await owned(accountId, id);
+      await requireSettled(accountId);
       const details = { kind: factor.kind };
       const removed = await change(accountId, { what: 'removed', details, ends: true }, asking, function* () {
         if (!(yield* drop(accountId, id))) throw new Unchanged();
@@ -106,7 +115,7 @@ export function createFactors({ db, audit, sources, change }: FactorsOptions) {
      * else every session ends and the person is told. */
     async reset(accountId: string, kind: FactorKind | undefined, by: Origin): Promise<number | null> {
       const before = await of(accountId);
-      const kinds = kind ? [kind] : (['passkey', 'totp', 'recovery'] as FactorKind[]);
+      const kinds = kind ? [kind] : [...ALL_KINDS];
       if (!before.some((each) => kinds.includes(each.kind))) return null;
       if (!before.some((each) => isFactor(each) && !kinds.includes(each.kind))) kinds.push('recovery');
       let gone = 0;

@@ -29,6 +29,8 @@ export interface FactorPartsOptions extends FactorChangesOptions {
   passkeyParty: Omit<RelyingParty, 'name'>;
   /** Whether the account exists and may be entered. */
   living(accountId: string): Promise<boolean>;
+  /** Refuses while nothing may be taken from the account. */
+  requireSettled(accountId: string): Promise<void>;
 }
 
 export function createFactorParts(options: FactorPartsOptions) {
@@ -46,7 +48,7 @@ export function createFactorParts(options: FactorPartsOptions) {
   const passkeyParts = { ...options, ...shared, store: createPasskeyStore(db), ceremonies };
   const passkeys = createPasskeys(passkeyParts);
   const sources = [passkeys.source, totp.source, recoveryCodes.source];
-  const factors = createFactors({ db, audit, change, sources });
+  const factors = createFactors({ db, audit, change, sources, requireSettled: options.requireSettled });
   return {
     factors,
     passkeys,

@@ -4,6 +4,7 @@ import { AppError } from '../errors.ts';
 import type { RecoveryCodes } from '../factors/recovery-codes.ts';
 import type { Totp } from '../factors/totp.ts';
 import type { Verdict } from '../factors/tries.ts';
+import { lostWay } from './factor-recovery-routes.ts';
 import { otherWays } from './factor-routes.ts';
 import { FactorForm } from './forms.ts';
 import { type Pending, tooOften } from './login.ts';
@@ -26,11 +27,13 @@ const WORDS = {
 export function mountCodes(router: Router, deps: CodeDeps): void {
   const { pages, login, totp, recoveryCodes, devices, originOf } = deps;
 
-  function form({ flow, show }: FlowPage, pending: Pending, kind: CodeKind, data: object): void {
+  async function form({ flow, show }: FlowPage, pending: Pending, kind: CodeKind, data: object): Promise<void> {
+    const lost = await lostWay(deps, flow, pending);
     show(`login/${kind}`, {
       action: `/login/${flow.uid}/${kind}`,
       account: { email: pending.account.email, name: pending.account.profile.name },
       ways: otherWays(flow, pending, kind),
+      lost,
       remember: login.rememberable,
       cancelAction: `/login/${flow.uid}/cancel`,
       ...data,
@@ -49,7 +52,7 @@ export function mountCodes(router: Router, deps: CodeDeps): void {
       const page = await pages.open(ctx);
       const pending = await login.pending(ctx, page.flow);
       if (!awaits(pending, kind)) return login.resume(ctx, page.flow);
-      form(page, pending, kind, {});
+      await form(page, pending, kind, {});
     });
 
     router.post(path, (ctx) =>

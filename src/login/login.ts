@@ -34,6 +34,8 @@ export interface LoginOptions {
   passwords: boolean;
   /** The account has no recovery codes yet, not even used ones. */
   lacksCodes(accountId: string): Promise<boolean>;
+  /** A factor was proved: it is not lost. */
+  factorUsed(accountId: string, by: Origin): Promise<void>;
   /** The operator wants a second factor of everybody. */
   secondFactorForAll: boolean;
   /** Whether a page that offers a passkey comes before the end of this sign-in. */
@@ -118,6 +120,7 @@ export function createLogin(options: LoginOptions) {
       // A password after a mailed code and a factor: what was proved in this flow counts together.
       const kept = earlier?.accountId === account.id && earlier.amr.includes('email') ? earlier.amr : [];
       const step = { accountId: account.id, amr: together(kept, methods), authTime: now() };
+      if (hasSecondFactor(methods)) await options.factorUsed(account.id, originOf(ctx));
       await proceed(ctx, flow, account, step);
     },
 
@@ -131,6 +134,7 @@ export function createLogin(options: LoginOptions) {
       { remember = false } = {},
     ): Promise<void> {
       const asked = next.step === 'factor' && hasSecondFactor(methods);
+      if (hasSecondFactor(methods)) await options.factorUsed(account.id, originOf(ctx));
       if (remember && asked) await options.remembered.remember(ctx, account.id, originOf(ctx));
       const more = { ...step, amr: together(step.amr, methods) };
       // Nothing was asked for any more: the offer was taken.

@@ -3,6 +3,7 @@ import type Router from '@koa/router';
 import type { Context } from 'koa';
 import { AppError } from '../errors.ts';
 import type { PasskeySignIn } from '../factors/passkey-sign-in.ts';
+import { lostWay } from './factor-recovery-routes.ts';
 import { otherWays } from './factor-routes.ts';
 import type { Flow } from './flows.ts';
 import type { FlowPage } from './pages.ts';
@@ -48,6 +49,7 @@ export function mountPasskeys(router: Router, deps: PasskeyDeps): void {
       passkey: passkeyForm(flow, 'second-step'),
       remember: login.rememberable,
       others: otherWays(flow, pending, 'passkey'),
+      lost: await lostWay(deps, flow, pending),
       cancelAction: `/login/${flow.uid}/cancel`,
       ...data,
     });

@@ -3,6 +3,7 @@ import type Router from '@koa/router';
 import type { Context } from 'koa';
 import type { Accounts } from '../accounts/accounts.ts';
 import type { Challenges } from '../accounts/challenges.ts';
+import type { FactorRecovery } from '../accounts/factor-recovery.ts';
 import type { Recovery } from '../accounts/recovery.ts';
 import type { Registration } from '../accounts/registration.ts';
 import type { Asked } from '../accounts/sign-in.ts';
@@ -23,6 +24,7 @@ export interface LoginDeps {
   registration: Registration;
   recovery: Recovery;
   challenges: Challenges;
+  factorRecovery: FactorRecovery;
   devices: KnownDevices;
   renderer: Renderer;
   passwordLength: { min: number; max: number };

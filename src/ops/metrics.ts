@@ -49,6 +49,11 @@ const FACTOR_CHANGES: Record<string, string> = {
   'factors.reset': 'reset',
 };
 
+/** How a waiting time goes on: `started`, `finished`, `stopped`, `lapsed`. */
+function recoveryOutcome(type: string, reason: unknown): string {
+  return reason === 'lapsed' ? 'lapsed' : type.slice('factor_recovery.'.length);
+}
+
 export type Metrics = ReturnType<typeof createMetrics>;
 
 /** `worker`: the number of this process among several; each has its own counts. */
@@ -78,6 +83,7 @@ export function createMetrics({ worker }: { worker?: number | undefined } = {}) 
   const signIns = counter('sign_ins_total', 'Sign-ins that were tried.', ['method', 'outcome', 'reason']);
   const factors = counter('factor_tries_total', 'Second factors that were tried.', ['kind', 'outcome']);
   const factorChanges = counter('factor_changes_total', 'Factors that were set up or removed.', ['kind', 'change']);
+  const recoveries = counter('factor_recoveries_total', 'Waiting times of who lost every factor.', ['outcome']);
   const registrations = counter('registrations_total', 'Steps towards new accounts.', ['step']);
   const tokens = counter('tokens_issued_total', 'Answers with tokens.', ['grant']);
   const refreshes = counter('refreshes_total', 'Uses of refresh tokens.', ['outcome']);
@@ -128,6 +134,7 @@ export function createMetrics({ worker }: { worker?: number | undefined } = {}) 
       if (type === 'sign_in.succeeded') signIns(String(details['method']), 'ok', 'none');
       if (type === 'sign_in.failed') signIns(String(details['method']), 'failed', String(details['reason']));
       const change = FACTOR_CHANGES[type];
+      if (type.startsWith('factor_recovery.')) recoveries(recoveryOutcome(type, details['reason']));
       if (change) factorChanges(String(details['kind'] ?? 'all'), change);
       if (type === 'factor.proved') factors(String(details['kind']), 'ok');
       if (type === 'factor.failed') factors(String(details['kind']), String(details['reason']));

@@ -83,6 +83,8 @@ const STATUS: Record<string, number> = {
   '/account/apps/unknown/remove': 404,
   '/account/security/devices/unknown/forget': 404,
   '/security/not-me/unknown': 403,
+  '/security/keep-factors/unknown': 403,
+  '/account/security/keep-factors': 303,
   '/account/callback': 400,
   'POST /api/v1/account/password': 400,
   'DELETE /api/v1/account/sessions': 204,

@@ -45,6 +45,8 @@ export function pageDoors({ cookies, flow }: Setting, csrf: { flow: string; acco
     ofAccount('/account/apps/unknown/remove'),
     ofAccount('/account/security/devices/unknown/forget'),
     page('/security/not-me/unknown', '', { csrf: 'none' }),
+    page('/security/keep-factors/unknown', '', { csrf: 'none' }),
+    ofAccount('/account/security/keep-factors'),
     {
       ...page('/account/callback', cookies.signedIn, { state: 'unknown', code: 'unknown' }),
       ...{ method: 'GET', place: 'query', required: [] },

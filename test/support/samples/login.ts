@@ -83,6 +83,11 @@ export const LOGIN: Sample[] = [
     template: 'login/passkey',
     data: { ...passkeyStep, account: longAccount, others: [], errors: [fault('', 'passkey_refused')] },
   },
+  {
+    id: 'passkey-lost',
+    template: 'login/passkey',
+    data: { ...passkeyStep, lost: { url: '/login/f1/lost', state: 'offered', until: null } },
+  },
   { id: 'passkey-add', template: 'login/passkey-add', data: passkeyStep },
   { id: 'passkey-offer', template: 'login/passkey-offer', data: passkeyStep },
   { id: 'protect', template: 'login/protect', data: protect },
