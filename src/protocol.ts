@@ -43,6 +43,7 @@ export async function createProtocol(services: Services, options: ProtocolOption
   const protocolPages = createProtocolPages({ ...services, development: settings.development });
   const endings = createProtocolEndings({
     session: rows.Session as never,
+    begin: services.sessions.begin,
     grant: rows.Grant as never,
     originOf: (ctx) => options.originOf(ctx, 'protocol'),
     signOut: services.sessions.signOut,

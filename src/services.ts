@@ -135,6 +135,7 @@ export async function openServices({ settings, file, log, observer }: ServicesOp
       wantsNotice: clientStore.wantsLogoutNotice,
       notify: (notice) => outbox.enqueue('logout', notice),
     }),
+    max: settings.limits.sessions,
     wake: outbox.wake,
     consents,
     client: async (id) => (id === ACCOUNT_CLIENT_ID ? undefined : clientWords(await clients.find(id))),

@@ -34,6 +34,7 @@ export interface Settings {
     pushedPerMinute: number;
     secretsPerMinute: number;
     unknownClientsPerMinute: number;
+    sessions: number;
     mails: { toAddress: number; ofPurpose: number };
     failures: { perMinute: number; fromSource: number; fromUnknown: number; fromDevice: number };
   };
@@ -125,6 +126,7 @@ export function assemble(values: z.output<typeof Variables>, cwd: string, nodeEn
       pushedPerMinute: values.LATCHKEY_LIMIT_PUSHED_PER_MINUTE,
       secretsPerMinute: values.LATCHKEY_LIMIT_CLIENT_SECRETS_PER_MINUTE,
       unknownClientsPerMinute: values.LATCHKEY_LIMIT_UNKNOWN_CLIENTS_PER_MINUTE,
+      sessions: values.LATCHKEY_LIMIT_SESSIONS_PER_PERSON,
       mails: {
         toAddress: values.LATCHKEY_LIMIT_MAILS_PER_ADDRESS,
         ofPurpose: values.LATCHKEY_LIMIT_MAILS_PER_PURPOSE,

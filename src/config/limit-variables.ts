@@ -64,6 +64,12 @@ export const LIMITS = {
     100,
     'Failed proofs in a row of a device that signed in before; then it counts as unknown.',
   ),
+  LATCHKEY_LIMIT_SESSIONS_PER_PERSON: count(
+    '50',
+    1,
+    10_000,
+    'Browser sessions of a person at once; with one more the longest unused ends.',
+  ),
   LATCHKEY_LIMIT_MAILS_PER_ADDRESS: count(
     '10',
     4,
