@@ -8,6 +8,7 @@ import { createSqlArtifacts } from './artifacts/sql.ts';
 import { createAuditLog } from './audit/log.ts';
 import { openRedis, openSmtp } from './backends.ts';
 import type { ConfigFile } from './config/file.ts';
+import { redirectUriFault } from './config/redirect-uri.ts';
 import type { Settings } from './config/settings.ts';
 import { connect, type DatabaseTarget } from './db/connect.ts';
 import { pendingMigrations } from './db/migrate.ts';
@@ -118,7 +119,7 @@ export async function openServices({ settings, file, log, observer }: ServicesOp
     onRotated: (facts) => log.info(facts, 'the signing keys were rotated'),
     onError: (error) => log.warn({ err: error }, 'the signing keys could not be looked at; trying again each second'),
   });
-  const validate = clientValidator({ issuer, resources, keys: keys.current });
+  const validate = clientValidator({ issuer, resources, keys: keys.current, redirectFault: redirectUriFault });
   const clientStore = createClientStore({ db, keyring });
   const clients = createClients({ db, audit, store: clientStore, validate, resourceScopes: resources.scopes });
   const consents = createConsents({ db, audit, store: createConsentStore(db) });
