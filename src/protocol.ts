@@ -76,6 +76,7 @@ export async function createProtocol(services: Services, options: ProtocolOption
     rules: settings.limits,
     addressOf,
     onClosed: secretGuessed,
+    onLimited,
   });
   const limitPolling = createPollingLimit();
   const transport = { https: secureCookies, hstsSubdomains: settings.hstsSubdomains };
@@ -88,6 +89,7 @@ export async function createProtocol(services: Services, options: ProtocolOption
       isAllowed: services.addresses.isAllowed,
       addressOf,
       refuse,
+      onLimited,
     }),
     createOneUnit({ inRequest: services.db.request, refuse, overtaken: replay.overtaken, onBug: coreFailed }),
     replay.middleware,
@@ -154,6 +156,10 @@ export async function createProtocol(services: Services, options: ProtocolOption
     });
     core.on('error' as never, options.unforeseen as never);
     return core;
+  }
+
+  function onLimited(limit: string, ctx: KoaContextWithOIDC, durationMs: number): void {
+    services.refusals.note({ limit, durationMs, by: options.originOf(ctx, 'protocol') });
   }
 
   /** Single failures are mistakes, counted by the metrics; a row of them is an attack that somebody should see. */

@@ -145,6 +145,7 @@ export async function openServices({ settings, file, log, observer }: ServicesOp
 
   // A padded range of breached passwords is larger than other answers.
   const ranges = createOutbound({ allow: [...settings.outboundAllow, ...neighbours], maxBytes: 512 * 1024 });
+  const { findByEmail } = createAccountStore(db);
   const onLimited = (limit: LimitName) => observer?.limited(limit);
   const limits = createLimits({
     db,
@@ -153,8 +154,11 @@ export async function openServices({ settings, file, log, observer }: ServicesOp
     artifacts,
     secureCookies: settings.secureCookies,
     rules: settings.limits,
-    onSlowed: slowedEvents({ audit, accountOf: createAccountStore(db).findByEmail }),
+    onSlowed: slowedEvents({ audit, accountOf: findByEmail }),
     onRefused: onLimited,
+    accountOf: findByEmail,
+    onAlarm: (facts) => log.error(facts, 'ALARM: the mails of one purpose are used up for this hour'),
+    onUnrecorded: (error) => log.warn({ err: error }, 'a refusal was not recorded'),
     onError: (error) => log.warn({ err: error }, 'the rules for addresses could not be read'),
   });
   const { windows } = limits;
@@ -219,6 +223,7 @@ export async function openServices({ settings, file, log, observer }: ServicesOp
     async close(): Promise<void> {
       await keys.stop();
       await outbox.stop();
+      await limits.refusals.settled();
       await audit.stop();
       await mailer.close();
       await outbound.close();

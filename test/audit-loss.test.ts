@@ -24,6 +24,7 @@ const CHANGES_NOTHING: EventType[] = [
   'client.authentication_failed',
   'code.failed',
   'consent.refused',
+  'limit.refused',
   'instance.started',
   'instance.stopped',
   'password.breach_check_failed',

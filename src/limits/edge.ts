@@ -34,7 +34,7 @@ export interface EdgeLimitOptions {
   deviceOf(ctx: Context): string | undefined;
   isFamiliar(address: string): Promise<boolean>;
   /** A request was refused. */
-  onLimited?(limit: EdgeLimit): void;
+  onLimited?(limit: EdgeLimit, ctx: Context, durationMs: number): void;
 }
 
 /** Forms and calls that try a secret, or make us send mail. */
@@ -102,7 +102,7 @@ export function edgeLimits({ windows, rules, onLimited = () => {}, ...options }:
       onLimited: (ctx: Context) => {
         const { after } = ctx.state['rateLimit'] as { after: number };
         const seconds = Math.max(1, after);
-        onLimited(name);
+        onLimited(name, ctx, durationMs);
         throw new AppError('too_many_attempts', {
           message: `Too many requests came from this address. Try again in ${inWords(seconds)}.`,
           retryAfter: seconds,
