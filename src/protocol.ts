@@ -15,6 +15,7 @@ import { createProtocolEndings } from './oidc/endings.ts';
 import { explainRefusals } from './oidc/explain.ts';
 import { createGrantLoader } from './oidc/grants.ts';
 import { createGuessLimits } from './oidc/guesses.ts';
+import { createIntrospectionLimit } from './oidc/introspection-limit.ts';
 import { createIssuing } from './oidc/issuing.ts';
 import { createLogoutNotices } from './oidc/logout-notice.ts';
 import { createSurroundings } from './oidc/middleware.ts';
@@ -78,7 +79,12 @@ export async function createProtocol(services: Services, options: ProtocolOption
     onClosed: secretGuessed,
     onLimited,
   });
-  const limitPolling = createPollingLimit();
+  const limitPolling = createPollingLimit(services);
+  const limitIntrospection = createIntrospectionLimit({
+    windows: services.requestWindows,
+    rules: settings.limits,
+    onLimited,
+  });
   const transport = { https: secureCookies, hstsSubdomains: settings.hstsSubdomains };
   const layers = [
     securityHeaders({ ...transport, machinePaths: MACHINE_PATHS }),
@@ -146,6 +152,7 @@ export async function createProtocol(services: Services, options: ProtocolOption
     });
     limitGuesses(core);
     limitPolling(core);
+    limitIntrospection(core);
     rememberClients(core, clients.metadata);
     for (const layer of [outermost, ...layers]) core.use(layer as never);
     core.on('server_error', (ctx, error) => coreFailed(error, ctx));

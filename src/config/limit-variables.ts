@@ -28,6 +28,12 @@ export const LIMITS = {
     1_000_000,
     'Pushed authorization requests (PAR) from one address in a minute.',
   ),
+  LATCHKEY_LIMIT_INTROSPECTIONS_PER_MINUTE: count(
+    '60000',
+    1,
+    10_000_000,
+    'Questions of one client about tokens (introspection) in a minute.',
+  ),
   LATCHKEY_LIMIT_CLIENT_SECRETS_PER_MINUTE: count(
     '20',
     1,

@@ -132,7 +132,7 @@ function counter(windows: Windows) {
     async ratelimiter(key: string, _now: number, durationMs: number, max: number): Promise<[number, number, number]> {
       const hits = await windows.hit(key, durationMs);
       const end = Math.ceil(Date.now() / durationMs) * durationMs;
-      return [Math.max(0, Math.ceil(max - hits + 1)), Math.ceil(end / 1000) + 1, max];
+      return [Math.max(0, Math.floor(max - hits) + 1), Math.ceil(end / 1000) + 1, max];
     },
   };
 }

@@ -8,6 +8,7 @@ import { createAddressRules } from './address-rules.ts';
 import { createFamiliarSources } from './familiar-sources.ts';
 import { createKnownDevices } from './known-devices.ts';
 import { createMailBudget, type MailBudgetOptions } from './mail-budget.ts';
+import { createPolls } from './poll-store.ts';
 import { createRefusals, type RefusalsOptions } from './refusals.ts';
 import { createRequestWindows } from './request-windows.ts';
 import { createSqlWindows } from './window-store.ts';
@@ -40,6 +41,7 @@ export function createLimits(options: LimitsOptions) {
     addresses,
     refusals,
     windows,
+    polls: createPolls(db),
     requestWindows: createRequestWindows({ sql: windows, artifacts }),
     devices: createKnownDevices(options),
     familiar: createFamiliarSources({ windows, keyring }),
