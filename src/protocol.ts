@@ -100,6 +100,7 @@ export async function createProtocol(services: Services, options: ProtocolOption
     createOneUnit({ inRequest: services.db.request, refuse, overtaken: replay.overtaken, onBug: coreFailed }),
     replay.middleware,
     createSurroundings({
+      issuer: settings.issuer,
       // The tokens are made: an answer that was lost for a note of the time would end the chain.
       grantSeen: (id) => rows.Grant.seen(id).catch((err) => log.warn({ err }, 'the last use was not noted')),
       tokensIssued,
