@@ -68,6 +68,7 @@ export function latchkeyEnvironment(dataDir: string, port: number): Record<strin
     // Counted as always, but all load comes from one address.
     LATCHKEY_LIMIT_ACTIONS_PER_MINUTE: '1000000',
     LATCHKEY_LIMIT_PAGES_PER_MINUTE: '1000000',
+    LATCHKEY_LIMIT_INTROSPECTIONS_PER_MINUTE: '10000000',
     BENCH_SECRET: SECRET,
   };
 }

@@ -142,7 +142,10 @@ export async function createApp(services: Services, { draining, metrics }: AppOp
     isAllowed: services.addresses.isAllowed,
     deviceOf: services.devices.idOf,
     isFamiliar: services.familiar.isFamiliar,
-    onLimited: metrics.limited,
+    onLimited(limit, ctx, durationMs) {
+      metrics.limited(limit);
+      services.refusals.note({ limit, durationMs, by: originOf(ctx) });
+    },
   });
   const api = createAccountApi({
     ...services,

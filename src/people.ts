@@ -29,6 +29,9 @@ import type { Outbound } from './http/outbound.ts';
 import type { Keyring } from './keyring/keyring.ts';
 import type { AccountAttempts } from './limits/account-attempts.ts';
 import type { MailBudget, MailLimit } from './limits/mail-budget.ts';
+import type { Refusals } from './limits/refusals.ts';
+
+const HOUR_MS = 3_600_000;
 
 export interface PeopleOptions extends Pick<AccountParts, 'db' | 'outbox' | 'issuer' | 'endSessions'> {
   audit: DeletionOptions['audit'];
@@ -42,7 +45,7 @@ export interface PeopleOptions extends Pick<AccountParts, 'db' | 'outbox' | 'iss
   ranges: Outbound;
   /** Hears of an attempt that was refused. */
   onLimited(limit: 'code' | MailLimit): void;
-  limits: { attempts: AccountAttempts; mails: MailBudget };
+  limits: { attempts: AccountAttempts; mails: MailBudget; refusals: Refusals };
 }
 
 export function createPeople({
@@ -72,7 +75,11 @@ export function createPeople({
     audit,
     rules: settings.mailCodes,
     ...{ attempts, mails },
-    onRefused: onLimited,
+    onRefused(limit, { sentTo: account, purpose: budget }) {
+      onLimited(limit);
+      const whose = limit === 'mail_purpose' ? { budget } : { account };
+      limits.refusals.note({ limit, durationMs: HOUR_MS, by: { ip: null }, ...whose });
+    },
   });
   const parts: AccountParts = { ...given, store, challenges, links, passwords, newPasswords, attempts };
   const recoveries = createFactorRecoveryStore(db);

@@ -15,6 +15,7 @@ import { createProtocolEndings } from './oidc/endings.ts';
 import { explainRefusals } from './oidc/explain.ts';
 import { createGrantLoader } from './oidc/grants.ts';
 import { createGuessLimits } from './oidc/guesses.ts';
+import { createIntrospectionLimit } from './oidc/introspection-limit.ts';
 import { createIssuing } from './oidc/issuing.ts';
 import { createLogoutNotices } from './oidc/logout-notice.ts';
 import { createSurroundings } from './oidc/middleware.ts';
@@ -43,6 +44,7 @@ export async function createProtocol(services: Services, options: ProtocolOption
   const protocolPages = createProtocolPages({ ...services, development: settings.development });
   const endings = createProtocolEndings({
     session: rows.Session as never,
+    begin: services.sessions.begin,
     grant: rows.Grant as never,
     originOf: (ctx) => options.originOf(ctx, 'protocol'),
     signOut: services.sessions.signOut,
@@ -75,8 +77,14 @@ export async function createProtocol(services: Services, options: ProtocolOption
     rules: settings.limits,
     addressOf,
     onClosed: secretGuessed,
+    onLimited,
   });
-  const limitPolling = createPollingLimit();
+  const limitPolling = createPollingLimit(services);
+  const limitIntrospection = createIntrospectionLimit({
+    windows: services.requestWindows,
+    rules: settings.limits,
+    onLimited,
+  });
   const transport = { https: secureCookies, hstsSubdomains: settings.hstsSubdomains };
   const layers = [
     securityHeaders({ ...transport, machinePaths: MACHINE_PATHS }),
@@ -87,10 +95,12 @@ export async function createProtocol(services: Services, options: ProtocolOption
       isAllowed: services.addresses.isAllowed,
       addressOf,
       refuse,
+      onLimited,
     }),
     createOneUnit({ inRequest: services.db.request, refuse, overtaken: replay.overtaken, onBug: coreFailed }),
     replay.middleware,
     createSurroundings({
+      issuer: settings.issuer,
       // The tokens are made: an answer that was lost for a note of the time would end the chain.
       grantSeen: (id) => rows.Grant.seen(id).catch((err) => log.warn({ err }, 'the last use was not noted')),
       tokensIssued,
@@ -143,6 +153,7 @@ export async function createProtocol(services: Services, options: ProtocolOption
     });
     limitGuesses(core);
     limitPolling(core);
+    limitIntrospection(core);
     rememberClients(core, clients.metadata);
     for (const layer of [outermost, ...layers]) core.use(layer as never);
     core.on('server_error', (ctx, error) => coreFailed(error, ctx));
@@ -153,6 +164,10 @@ export async function createProtocol(services: Services, options: ProtocolOption
     });
     core.on('error' as never, options.unforeseen as never);
     return core;
+  }
+
+  function onLimited(limit: string, ctx: KoaContextWithOIDC, durationMs: number): void {
+    services.refusals.note({ limit, durationMs, by: options.originOf(ctx, 'protocol') });
   }
 
   /** Single failures are mistakes, counted by the metrics; a row of them is an attack that somebody should see. */

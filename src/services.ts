@@ -8,6 +8,7 @@ import { createSqlArtifacts } from './artifacts/sql.ts';
 import { createAuditLog } from './audit/log.ts';
 import { openRedis, openSmtp } from './backends.ts';
 import type { ConfigFile } from './config/file.ts';
+import { redirectUriFault } from './config/redirect-uri.ts';
 import type { Settings } from './config/settings.ts';
 import { connect, type DatabaseTarget } from './db/connect.ts';
 import { pendingMigrations } from './db/migrate.ts';
@@ -118,7 +119,7 @@ export async function openServices({ settings, file, log, observer }: ServicesOp
     onRotated: (facts) => log.info(facts, 'the signing keys were rotated'),
     onError: (error) => log.warn({ err: error }, 'the signing keys could not be looked at; trying again each second'),
   });
-  const validate = clientValidator({ issuer, resources, keys: keys.current });
+  const validate = clientValidator({ issuer, resources, keys: keys.current, redirectFault: redirectUriFault });
   const clientStore = createClientStore({ db, keyring });
   const clients = createClients({ db, audit, store: clientStore, validate, resourceScopes: resources.scopes });
   const consents = createConsents({ db, audit, store: createConsentStore(db) });
@@ -135,6 +136,7 @@ export async function openServices({ settings, file, log, observer }: ServicesOp
       wantsNotice: clientStore.wantsLogoutNotice,
       notify: (notice) => outbox.enqueue('logout', notice),
     }),
+    max: settings.limits.sessions,
     wake: outbox.wake,
     consents,
     client: async (id) => (id === ACCOUNT_CLIENT_ID ? undefined : clientWords(await clients.find(id))),
@@ -143,6 +145,7 @@ export async function openServices({ settings, file, log, observer }: ServicesOp
 
   // A padded range of breached passwords is larger than other answers.
   const ranges = createOutbound({ allow: [...settings.outboundAllow, ...neighbours], maxBytes: 512 * 1024 });
+  const { findByEmail } = createAccountStore(db);
   const onLimited = (limit: LimitName) => observer?.limited(limit);
   const limits = createLimits({
     db,
@@ -151,8 +154,11 @@ export async function openServices({ settings, file, log, observer }: ServicesOp
     artifacts,
     secureCookies: settings.secureCookies,
     rules: settings.limits,
-    onSlowed: slowedEvents({ audit, accountOf: createAccountStore(db).findByEmail }),
+    onSlowed: slowedEvents({ audit, accountOf: findByEmail }),
     onRefused: onLimited,
+    accountOf: findByEmail,
+    onAlarm: (facts) => log.error(facts, 'ALARM: the mails of one purpose are used up for this hour'),
+    onUnrecorded: (error) => log.warn({ err: error }, 'a refusal was not recorded'),
     onError: (error) => log.warn({ err: error }, 'the rules for addresses could not be read'),
   });
   const { windows } = limits;
@@ -221,6 +227,7 @@ export async function openServices({ settings, file, log, observer }: ServicesOp
     async close(): Promise<void> {
       await keys.stop();
       await outbox.stop();
+      await limits.refusals.settled();
       await audit.stop();
       await mailer.close();
       await outbound.close();

@@ -7,7 +7,7 @@ import test, { before, describe } from 'node:test';
 import { brotliDecompressSync, gunzipSync } from 'node:zlib';
 import fc from 'fast-check';
 import Koa from 'koa';
-import { accentColours, contrastRatio, SURFACES } from '../src/http/accent.ts';
+import { accentColours, SURFACES } from '../src/http/accent.ts';
 import { createAssets } from '../src/http/assets.ts';
 import { viewsDir } from './support/views.ts';
 
@@ -99,6 +99,17 @@ describe('an asset', () => {
     }
   });
 });
+
+/** WCAG 2.2, "contrast ratio" and "relative luminance", of two #rrggbb colours: 1 to 21. */
+function contrastRatio(a: string, b: string): number {
+  const luminance = (colour: string) =>
+    [0.2126, 0.7152, 0.0722].reduce((sum, weight, index) => {
+      const value = Number.parseInt(colour.slice(1 + 2 * index, 3 + 2 * index), 16) / 255;
+      return sum + weight * (value <= 0.04045 ? value / 12.92 : ((value + 0.055) / 1.055) ** 2.4);
+    }, 0);
+  const [dark, light] = [luminance(a), luminance(b)].sort((x, y) => x - y) as [number, number];
+  return (light + 0.05) / (dark + 0.05);
+}
 
 describe('the accent colour', () => {
   const colour = fc.integer({ min: 0, max: 0xffffff }).map((number) => `#${number.toString(16).padStart(6, '0')}`);

@@ -7,6 +7,7 @@ import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { ConfigError } from '../src/config/fault.ts';
 import { loadSettings } from '../src/config/settings.ts';
+import { mailbox } from '../src/config/values.ts';
 
 type Files = Record<string, string>;
 
@@ -240,4 +241,22 @@ test('what is allowed but hardly meant is said', () => {
   assert.match(said({ LATCHKEY_TRUST_PROXY: '' }), /LATCHKEY_TRUST_PROXY is empty, but the issuer is https/);
   assert.match(said({ LATCHKEY_TRUST_PROXY: '0.0.0.0/0' }), /trusts everybody/);
   assert.match(said({ LATCHKEY_SMTP_URL: 'smtp://mail.internal?tls=off' }), /clear text/);
+});
+
+test('a sender is an address or a name with one, and a long wrong one is refused in no time', () => {
+  for (const good of ['a@example.com', 'Acme <a@example.com>', 'Ümläut & Co <a@example.com>', '<a@example.com>'])
+    assert.equal(mailbox(good), good);
+  const long = `${' '.repeat(200_000)}x`;
+  const started = performance.now();
+  for (const bad of [
+    'nobody',
+    'a@example.com>',
+    'A <a@example.com',
+    'A\n <a@b.example>',
+    'A <<a@b.example>',
+    long,
+    `a${long}<`,
+  ])
+    assert.throws(() => mailbox(bad));
+  assert.ok(performance.now() - started < 5000);
 });

@@ -75,6 +75,8 @@ test('A09: an address that somebody has is answered like a free one, and its own
   assert.equal(masked(taken, other.email), free);
   const mail = await app.mail(other.email);
   assert.match(mail.subject, /already have a Latchkey account/);
+  assert.match(mail.text, /wanted to make this the address of another Latchkey account/);
+  assert.doesNotMatch(mail.text, /create/);
   assert.equal(codeIn(mail.text), undefined);
   const guess = await visitor.submit(taken, { code: '123456' }, 'email/code$');
   assert.match(guess.html, /isn’t the code we sent last\. You have 4 tries left/);

@@ -97,6 +97,43 @@ test('RFC 8628 3.5: a device that asks too often is told to slow down, and has t
   assert.equal(await poll(await begin()), 'authorization_pending', 'another device');
 });
 
+test('a window slides exactly: what still counts of the last one lets nobody through beyond the limit', async (t) => {
+  const start = Math.ceil(Date.now() / 60_000) * 60_000;
+  t.mock.timers.enable({ apis: ['Date'], now: start + 30_000 });
+  const app = await startApp(t, { env: { LATCHKEY_LIMIT_PAGES_PER_MINUTE: '10' } });
+  const ask = async (times: number) => {
+    let passed = 0;
+    for (let n = 0; n < times; n += 1) if ((await fetch(`${app.url}/api/v1/account`)).status === 401) passed += 1;
+    return passed;
+  };
+  assert.equal(await ask(10), 10);
+  // Three quarters of them still count: 7.5 and 2 are below 10, 7.5 and 3 are not.
+  t.mock.timers.setTime(start + 75_000);
+  assert.equal(await ask(3), 2);
+});
+
+test('a client asks about tokens so often in a minute, wherever it asks from; others are not touched', async (t) => {
+  const app = await startApp(t, { env: { ...PROXIED, LATCHKEY_LIMIT_INTROSPECTIONS_PER_MINUTE: '5' } });
+  t.mock.timers.enable({ apis: ['Date'], now: Math.ceil(Date.now() / 60_000) * 60_000 + 1000 });
+  const service = { grant_types: ['client_credentials'], response_types: [], redirect_uris: [] };
+  const [one, two] = [await app.client(service), await app.client(service)];
+  const ask = async (client: typeof one, secret: string, n: number) => {
+    const authorization = `Basic ${Buffer.from(`${client.client_id}:${secret}`).toString('base64')}`;
+    const body = new URLSearchParams({ token: 'nothing', ...(n % 2 ? { token_type_hint: 'refresh_token' } : {}) });
+    const headers = { authorization, ...from(`192.0.2.${n}`) };
+    return fetch(`${app.url}/oauth2/introspect`, { method: 'POST', headers, body });
+  };
+  for (let n = 0; n < 8; n += 1) assert.equal((await ask(one, 'guessed', n)).status, 401, 'counts for nobody');
+  const statuses = [];
+  for (let n = 0; n < 7; n += 1) statuses.push((await ask(one, one.client_secret, n)).status);
+  assert.deepEqual(statuses, [200, 200, 200, 200, 200, 429, 429]);
+  const refused = await ask(one, one.client_secret, 1);
+  assert.ok(Number(refused.headers.get('retry-after')) > 0);
+  assert.equal(refused.headers.get('ratelimit-limit'), '5');
+  assert.equal(((await refused.json()) as { error: string }).error, 'temporarily_unavailable');
+  assert.equal((await ask(two, two.client_secret, 1)).status, 200);
+});
+
 test('P26: names of clients are not tried without end; known clients go on', async (t) => {
   const env = {
     ...PROXIED,

@@ -1,6 +1,7 @@
 /** Limits that several processes share: by SQL, by Redis, and while Redis comes and goes. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { createPolls } from '../src/limits/poll-store.ts';
 import { createSqlWindows } from '../src/limits/window-store.ts';
 import { createLeasedWindows, createSharedWindows, type Windows } from '../src/limits/windows.ts';
 import { startApp } from './support/app.ts';
@@ -40,6 +41,31 @@ for (const [engine, open] of Object.entries(DATABASES)) {
     assert.equal(await passed(processes, 300, 120), 0, 'what was refused counts, too: who goes on is refused on');
     t.mock.timers.tick(2 * MINUTE_MS);
     assert.ok((await passed(processes, 300, 120)) >= 100);
+  });
+}
+
+for (const [engine, open] of Object.entries(DATABASES)) {
+  test(`RFC 8628 3.5: on ${engine} a device that asks two processes in turn is told to slow down`, async (t) => {
+    const { db, close } = await open();
+    t.after(close);
+    t.mock.timers.enable({ apis: ['Date'], now: NOON });
+    const processes = [createPolls(db), createPolls(db)] as const;
+    const rules = { pauseMs: 4000, longMs: 9000 };
+    const poll = async (after: number, which: 0 | 1, key = 'a') => {
+      t.mock.timers.tick(after);
+      return processes[which].early(key, rules);
+    };
+    assert.equal(await poll(0, 0), false);
+    assert.equal(await poll(5000, 1), false);
+    assert.equal(await poll(5000, 0), false);
+    assert.equal(await poll(3000, 1), true);
+    assert.equal(await poll(6000, 0), true, 'ten seconds from now on');
+    assert.equal(await poll(0, 1, 'b'), false, 'another device');
+    assert.equal(await poll(10_000, 0), false);
+    assert.equal(await poll(9500, 1), false);
+    assert.equal(await poll(8000, 0), true);
+    const together = await Promise.all([poll(20_000, 0), poll(0, 1)]);
+    assert.deepEqual(together.sort(), [false, true], 'both at once: one of them');
   });
 }
 

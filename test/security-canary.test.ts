@@ -6,12 +6,47 @@ import { test } from 'node:test';
 import { apiUser } from './support/account-api.ts';
 import { startApp } from './support/app.ts';
 import { authorizationRequest, codeOf, PASSWORD, somebody, token } from './support/flow.ts';
+import { startRedis, type TestRedis } from './support/redis.ts';
 import { createVisitor } from './support/visitor.ts';
+
+/** Every key and value of the server, read by the form of each. */
+async function contentsOf(redis: TestRedis): Promise<string> {
+  const words = (answer: string) => answer.split('\r\n').filter((line) => line !== '' && !/^[*$]\d+$/.test(line));
+  const found = words(await redis.whole('KEYS', '*'));
+  const contents = [];
+  for (const key of found) {
+    const kind = (await redis.whole('TYPE', key)).trim().slice(1);
+    const read = {
+      string: ['GET', key],
+      hash: ['HGETALL', key],
+      set: ['SMEMBERS', key],
+      list: ['LRANGE', key, '0', '-1'],
+    };
+    const ask = kind === 'zset' ? ['ZRANGE', key, '0', '-1'] : read[kind as keyof typeof read];
+    assert.ok(ask, `a ${kind} is not read`);
+    contents.push(key, await redis.whole(...(ask as [string])));
+  }
+  return contents.join('\n');
+}
+
+/** A Redis that does not answer in time, on a machine that is busy, sends people back to the start of a sign-in. */
+async function patiently<Result>(work: () => Promise<Result>): Promise<Result> {
+  for (let tries = 1; ; tries += 1) {
+    try {
+      return await work();
+    } catch (error) {
+      if (tries === 5) throw error;
+      await new Promise((resolve) => setTimeout(resolve, 2500));
+    }
+  }
+}
 
 test('secrets in logs: whatever went through is in no line, no mail but its own, no file and no answer of a fault', async (t) => {
   const lines: string[] = [];
-  const app = await startApp(t, { onLog: (line) => lines.push(line) });
-  const user = await apiUser(app);
+  const redis = await startRedis();
+  t.after(() => redis.stop());
+  const app = await startApp(t, { env: { LATCHKEY_REDIS_URL: redis.url }, onLog: (line) => lines.push(line) });
+  const user = await patiently(() => apiUser(app));
   const request = authorizationRequest(app, user.client.client_id, {
     state: 'canary-state-1',
     nonce: 'canary-nonce-1',
@@ -78,6 +113,10 @@ test('secrets in logs: whatever went through is in no line, no mail but its own,
     ...{ typed: 'canary-typed-password', next: 'canary-next-password-1', fault: 'canary-fault-password' },
     ...{ guessed: 'canary-client-secret', spent: 'canary-refresh', verifier: request.verifier },
   };
+  await redis.command('HSET', 'search', 'field', 'it-would-be-found');
+  const volatile = await contentsOf(redis);
+  assert.ok(/latchkey:/.test(volatile) && volatile.length > 2000, `there is something in Redis: ${volatile.length}`);
+  assert.ok(volatile.includes('it-would-be-found'));
   await app.stop();
   const log = lines.join('\n');
   assert.ok(lines.some((line) => line.includes('/oauth2/token')) && log.length > 5000, 'there is something to search');
@@ -95,5 +134,6 @@ test('secrets in logs: whatever went through is in no line, no mail but its own,
     // Six digits are found by chance in any file; they are looked for as they would be stored.
     const form = name === 'mailed' ? `"code":"${secret}"` : secret;
     assert.ok(!stored.includes(form), `${name} is in the database`);
+    assert.ok(!volatile.includes(form), `${name} is in Redis`);
   }
 });

@@ -152,6 +152,29 @@ test('P28: nobody registers a client by HTTP, and no script is a redirect', asyn
     await assert.rejects(app.client({ redirect_uris: [uri] }), uri);
 });
 
+test('P03, P04: whoever registers or changes a client, its addresses are judged alike', async () => {
+  const app = await theApp();
+  const native = { application_type: 'native', token_endpoint_auth_method: 'none' };
+  const refused = { code: 'invalid_request', message: /redirect_uris/ };
+  for (const [metadata, uri] of [
+    [native, 'myapp:/cb'],
+    [native, 'http://rp.example/cb'],
+    [{}, 'http://rp.example/cb'],
+    [{}, 'https://*.rp.example/cb'],
+    [{}, 'https://rp.example/a/../cb'],
+    [{}, 'https://somebody@rp.example/cb'],
+  ] as const) {
+    await assert.rejects(app.client({ ...metadata, redirect_uris: [uri] }), refused, uri);
+    const good = await app.client(metadata);
+    const { clients } = app.services;
+    await assert.rejects(clients.update(good.client_id, { redirect_uris: [uri] }), refused, uri);
+    await assert.rejects(clients.update(good.client_id, { post_logout_redirect_uris: [uri] }), refused, uri);
+    const file = [{ client_id: 'of-the-file', client_name: 'x', ...metadata, redirect_uris: [uri] }];
+    await assert.rejects(clients.apply('config', file), refused, uri);
+  }
+  await app.client({ ...native, redirect_uris: ['com.example.app:/cb', 'http://127.0.0.1/cb'] });
+});
+
 /** Twelve ways to make an ID token of somebody else's. */
 async function forgeries(app: TestApp, genuine: string): Promise<Record<string, string>> {
   const [head = '', body = '', signature = ''] = genuine.split('.');

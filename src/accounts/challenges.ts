@@ -50,7 +50,7 @@ export interface ChallengesOptions {
   rules: CodeRules;
   attempts: Pick<AccountAttempts, 'attempt' | 'isClosed' | 'closedToStrangers'>;
   mails: MailBudget;
-  onRefused?(limit: MailLimit | 'code'): void;
+  onRefused?(limit: MailLimit | 'code', request: Pick<IssueRequest, 'sentTo' | 'purpose'>): void;
 }
 
 export function createChallenges(options: ChallengesOptions) {
@@ -106,7 +106,7 @@ export function createChallenges(options: ChallengesOptions) {
       const sent = yield* store.sentSince(purpose, sentTo, device, now - DAY_MS);
       const wait = beyond?.seconds ?? waitFor(purpose, sent);
       if (wait > 0) {
-        options.onRefused?.(beyond?.limit ?? 'code');
+        options.onRefused?.(beyond?.limit ?? 'code', request);
         throw tooManyCodes(wait, purpose === 'reset' ? rules.resetPerDay : rules.perDay);
       }
       const long = yield* attempts.closedToStrangers(sentTo, 'code');

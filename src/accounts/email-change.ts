@@ -47,7 +47,7 @@ export function createEmailChange(options: EmailChangeOptions) {
     const request = { purpose: 'change_email' as const, flow, sentTo: canonical, accountId: account.id };
     const { code, expiresAt } = yield* challenges.issue({ ...request, data: wanted, decoy: taken });
     const data = { code, minutes: challenges.rules.minutes };
-    const mail = taken ? { template: 'exists', data: {} } : { template: 'change-email', data };
+    const mail = taken ? { template: 'exists', data: { change: true } } : { template: 'change-email', data };
     const lifetime = taken ? undefined : expiresAt - Date.now();
     yield* outbox.enqueue('mail', { ...mail, to: canonical, locale: wanted.locale }, lifetime);
   }

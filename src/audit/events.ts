@@ -41,6 +41,7 @@ export const EVENT_TYPES = [
   'instance.started',
   'instance.stopped',
   'key.rotated',
+  'limit.refused',
   'outbox.discarded',
   'outbox.retried',
   'passkey.anomaly',

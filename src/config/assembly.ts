@@ -32,8 +32,10 @@ export interface Settings {
     registrationsPerHour: number;
     registrationsPerHourUnfamiliar: number;
     pushedPerMinute: number;
+    introspectionsPerMinute: number;
     secretsPerMinute: number;
     unknownClientsPerMinute: number;
+    sessions: number;
     mails: { toAddress: number; ofPurpose: number };
     failures: { perMinute: number; fromSource: number; fromUnknown: number; fromDevice: number };
   };
@@ -125,8 +127,10 @@ export function assemble(values: z.output<typeof Variables>, cwd: string, nodeEn
         values.LATCHKEY_LIMIT_REGISTRATIONS_UNFAMILIAR ??
         (development ? values.LATCHKEY_LIMIT_REGISTRATIONS_PER_HOUR : 5),
       pushedPerMinute: values.LATCHKEY_LIMIT_PUSHED_PER_MINUTE,
+      introspectionsPerMinute: values.LATCHKEY_LIMIT_INTROSPECTIONS_PER_MINUTE,
       secretsPerMinute: values.LATCHKEY_LIMIT_CLIENT_SECRETS_PER_MINUTE,
       unknownClientsPerMinute: values.LATCHKEY_LIMIT_UNKNOWN_CLIENTS_PER_MINUTE,
+      sessions: values.LATCHKEY_LIMIT_SESSIONS_PER_PERSON,
       mails: {
         toAddress: values.LATCHKEY_LIMIT_MAILS_PER_ADDRESS,
         ofPurpose: values.LATCHKEY_LIMIT_MAILS_PER_PURPOSE,

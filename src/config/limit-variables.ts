@@ -28,6 +28,12 @@ export const LIMITS = {
     1_000_000,
     'Pushed authorization requests (PAR) from one address in a minute.',
   ),
+  LATCHKEY_LIMIT_INTROSPECTIONS_PER_MINUTE: count(
+    '60000',
+    1,
+    10_000_000,
+    'Questions of one client about tokens (introspection) in a minute.',
+  ),
   LATCHKEY_LIMIT_CLIENT_SECRETS_PER_MINUTE: count(
     '20',
     1,
@@ -63,6 +69,12 @@ export const LIMITS = {
     1,
     100,
     'Failed proofs in a row of a device that signed in before; then it counts as unknown.',
+  ),
+  LATCHKEY_LIMIT_SESSIONS_PER_PERSON: count(
+    '50',
+    1,
+    10_000,
+    'Browser sessions of a person at once; with one more the longest unused ends.',
   ),
   LATCHKEY_LIMIT_MAILS_PER_ADDRESS: count(
     '10',

@@ -5,8 +5,8 @@ import { Refused } from './fault.ts';
 
 const UNIT_SECONDS = { s: 1, m: 60, h: 3600, d: 86_400 } as const;
 const DOMAIN = /^(?=.{1,253}$)[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?)*$/;
-const MAILBOX =
-  /^(?:(?<name>[^<>\p{Cc}]*?)\s*<)?(?<address>[A-Za-z0-9!#$%&'*+/=?^_{|}~.-]+@[A-Za-z0-9.-]+)(?<close>>)?$/u;
+const MAILBOX = /^[A-Za-z0-9!#$%&'*+/=?^_{|}~.-]+@[A-Za-z0-9.-]+$/;
+const NAME = /^[^<>\p{Cc}]*$/u;
 
 export const text = (value: string): string => value;
 
@@ -88,9 +88,13 @@ export function domain(value: string): string {
   return name;
 }
 
+/** An address alone, or `Name <address>`. Each part is looked at once, however long it is. */
 export function mailbox(value: string): string {
-  const { name, address, close } = MAILBOX.exec(value)?.groups ?? {};
-  if (!address || (name === undefined) !== (close === undefined)) throw new Refused('is not a mail address');
+  const open = value.indexOf('<');
+  const named = open >= 0 && value.endsWith('>');
+  const address = named ? value.slice(open + 1, -1) : value;
+  if (!MAILBOX.test(address) || !NAME.test(named ? value.slice(0, open) : ''))
+    throw new Refused('is not a mail address');
   return value;
 }
 

@@ -44,11 +44,6 @@ export function textOn(background: string): string {
   return hex(contrast(colour, BLACK) > contrast(colour, WHITE) ? BLACK : WHITE);
 }
 
-/** WCAG contrast ratio of two #rrggbb colours, 1 to 21. */
-export function contrastRatio(a: string, b: string): number {
-  return contrast(parse(a), parse(b));
-}
-
 const BLACK: Rgb = [0, 0, 0];
 const WHITE: Rgb = [255, 255, 255];
 

@@ -39,8 +39,9 @@ export function createCsrf({ key, issuer }: { key: Buffer; issuer: URL }): Csrf 
 /**
  * Under `Referrer-Policy: no-referrer` browsers write `Origin: null` on our own form posts too (Fetch, "append a
  * request Origin header"), so null tells nothing; `Sec-Fetch-Site` does, where a browser sends it.
+ * @throws AppError csrf when the form was sent from elsewhere.
  */
-function checkOrigin(req: IncomingMessage, issuer: URL): void {
+export function checkOrigin(req: IncomingMessage, issuer: URL): void {
   const { origin } = req.headers;
   const site = req.headers['sec-fetch-site'];
   const foreignOrigin = origin !== undefined && origin !== 'null' && origin !== issuer.origin;

@@ -34,7 +34,7 @@ export interface AccountAttemptsOptions {
   /** Steps of the unit that refuses. */
   onSlowed?(slowed: Slowed): Steps<void>;
   /** An attempt was refused, for the metrics. */
-  onRefused?(limit: 'account' | 'guesses'): void;
+  onRefused?(limit: 'account' | 'guesses', attempt: Attempt): void;
 }
 
 export function createAccountAttempts({ db, onRefused, ...options }: AccountAttemptsOptions) {
@@ -50,7 +50,7 @@ export function createAccountAttempts({ db, onRefused, ...options }: AccountAtte
       const decision = await db.write(() => decide(attempt));
       if ('own' in decision) return { counted: decision, ended: turns.begin(source) };
       if (decision.limit === 'guesses' && (await turns.next(source))) continue;
-      onRefused?.(decision.limit);
+      onRefused?.(decision.limit, attempt);
       const code = attempt.kind === 'password' ? 'wait_or_reset' : 'wait';
       throw tooMany({ seconds: decision.seconds, limit: decision.most, code });
     }

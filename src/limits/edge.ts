@@ -34,7 +34,7 @@ export interface EdgeLimitOptions {
   deviceOf(ctx: Context): string | undefined;
   isFamiliar(address: string): Promise<boolean>;
   /** A request was refused. */
-  onLimited?(limit: EdgeLimit): void;
+  onLimited?(limit: EdgeLimit, ctx: Context, durationMs: number): void;
 }
 
 /** Forms and calls that try a secret, or make us send mail. */
@@ -102,7 +102,7 @@ export function edgeLimits({ windows, rules, onLimited = () => {}, ...options }:
       onLimited: (ctx: Context) => {
         const { after } = ctx.state['rateLimit'] as { after: number };
         const seconds = Math.max(1, after);
-        onLimited(name);
+        onLimited(name, ctx, durationMs);
         throw new AppError('too_many_attempts', {
           message: `Too many requests came from this address. Try again in ${inWords(seconds)}.`,
           retryAfter: seconds,
@@ -132,7 +132,7 @@ function counter(windows: Windows) {
     async ratelimiter(key: string, _now: number, durationMs: number, max: number): Promise<[number, number, number]> {
       const hits = await windows.hit(key, durationMs);
       const end = Math.ceil(Date.now() / durationMs) * durationMs;
-      return [Math.max(0, Math.ceil(max - hits + 1)), Math.ceil(end / 1000) + 1, max];
+      return [Math.max(0, Math.floor(max - hits) + 1), Math.ceil(end / 1000) + 1, max];
     },
   };
 }

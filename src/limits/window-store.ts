@@ -13,7 +13,8 @@ export interface SqlWindows extends Windows {
   purge(limit: number): Promise<number>;
 }
 
-function* countWindow(key: string, durationMs: number, now: number, hits: number) {
+/** Steps of `count`. */
+export function* countWindow(key: string, durationMs: number, now: number, hits: number) {
   const index = Math.floor(now / durationMs);
   const current = yield* one<{ hits: number }>(
     `INSERT INTO rate_windows (id, hits, expires_at) VALUES (?, ?, ?)

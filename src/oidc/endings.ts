@@ -1,16 +1,19 @@
 /**
  * The protocol core ends sessions and grants by destroying them one by one; here that becomes the one way a session
- * ends. Who asks is found in the request that the core is at.
+ * ends, and the storing of one in which somebody signed in the one way it begins. Who asks is found in the request that
+ * the core is at.
  */
 import Provider, { type KoaContextWithOIDC } from 'oidc-provider';
 import { type Origin, SYSTEM } from '../audit/events.ts';
-import type { ModelRows } from './adapter.ts';
+import type { ModelRows, Visit } from './adapter.ts';
 
 /** Those of `EndReason` in sessions/endings.ts that the protocol knows. */
 export type ProtocolReason = 'signed_out' | 'client_revoked' | 'code_replayed' | 'token_stolen' | 'revoked';
 
 export interface ProtocolEndingsOptions {
   session: ModelRows;
+  /** Stores a session in which somebody just signed in. */
+  begin(id: string, payload: Begun, expiresAt: number, visit: Visit, by: Origin): Promise<void>;
   grant: Omit<ModelRows, 'destroy'>;
   originOf(ctx: KoaContextWithOIDC): Origin;
   /** Ends a browser session with all that hangs on it. */
@@ -18,7 +21,10 @@ export interface ProtocolEndingsOptions {
   endGrant(grantId: string, cause: { reason: ProtocolReason; by: Origin }): Promise<void>;
 }
 
-export function createProtocolEndings({ session, grant, originOf, signOut, endGrant }: ProtocolEndingsOptions) {
+type Begun = Record<string, unknown> & { uid: string; accountId: string };
+
+export function createProtocolEndings(options: ProtocolEndingsOptions) {
+  const { session, begin, grant, originOf, signOut, endGrant } = options;
   const origin = (): Origin => (Provider.ctx ? originOf(Provider.ctx) : SYSTEM);
 
   return {
@@ -27,6 +33,10 @@ export function createProtocolEndings({ session, grant, originOf, signOut, endGr
 
     Session: {
       ...session,
+      upsert: (id, payload, expiresAt, visit) =>
+        Provider.ctx?.oidc?.result?.login && payload['accountId']
+          ? begin(id, payload as Begun, expiresAt, visit, origin())
+          : session.upsert(id, payload, expiresAt, visit),
       /** At a change of the cookie's value the core destroys the old row; at a sign-out it means the session. */
       destroy: async (id: string) => {
         const { oidc } = Provider.ctx ?? {};

@@ -33,6 +33,8 @@ export interface GuessesOptions {
   addressOf(req: KoaContextWithOIDC['req']): string;
   /** So many wrong secrets came that no more are checked: once a minute for a client and a source. */
   onClosed(ctx: KoaContextWithOIDC, facts: { client: string; attempts: number }): Promise<void>;
+  /** What is no client's and no person's was refused. */
+  onLimited(limit: 'unknown_client' | 'user_code', ctx: KoaContextWithOIDC, durationMs: number): void;
 }
 
 interface Models {
@@ -45,7 +47,7 @@ interface Models {
 
 /** @returns what is to be called with each core: the counts go on when keys rotate. */
 export function createGuessLimits(options: GuessesOptions): (core: Provider) => void {
-  const { windows, rules, addressOf, onClosed } = options;
+  const { windows, rules, addressOf, onClosed, onLimited } = options;
   const secrets = createFailures({ windows, max: rules.secretsPerMinute, durationMs: MINUTE_MS });
   const names = createFailures({ windows, max: rules.unknownClientsPerMinute, durationMs: MINUTE_MS });
   const attempt = createCountedTries({ hit: orUnavailable(windows.hit), takeBack: orUnavailable(windows.takeBack) });
@@ -85,6 +87,7 @@ export function createGuessLimits(options: GuessesOptions): (core: Provider) => 
       try {
         names.check(key);
       } catch (error) {
+        onLimited('unknown_client', ctx, MINUTE_MS);
         throw refusal(ctx, error);
       }
       await wrongName(key);
@@ -99,7 +102,9 @@ export function createGuessLimits(options: GuessesOptions): (core: Provider) => 
       ];
       const look = () => find(code, options);
       return attempt({ limits, durationMs: USER_CODES.durationMs }, look).catch((error) => {
-        throw refusal(ctx, error);
+        const refused = refusal(ctx, error);
+        if (refused instanceof TooManyGuesses) onLimited('user_code', ctx, USER_CODES.durationMs);
+        throw refused;
       });
     };
   };

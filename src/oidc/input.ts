@@ -7,6 +7,7 @@ import type { IncomingMessage } from 'node:http';
 import type { KoaContextWithOIDC } from 'oidc-provider';
 import { AppError } from '../errors.ts';
 import { FORM, readText } from '../http/body.ts';
+import { checkOrigin } from '../http/csrf.ts';
 import { parsePairs } from '../http/form-pairs.ts';
 import { ROUTES } from './provider.ts';
 import { isAuthorization, type Refuse } from './refusal.ts';
@@ -31,12 +32,18 @@ const TOLD_TO_THE_APP = new Set([
   ...['code_challenge_method', 'request', 'request_uri', 'registration', 'dpop_jkt'],
 ]);
 
+/** The core's own forms, whose token it checks itself. Applications may post to the others. */
+const OWN_FORMS = new Set<string>([ROUTES.code_verification, `${ROUTES.end_session}/confirm`]);
+
 type Pair = [name: string, value: string];
 
 /** @returns a check that has answered when it resolves with true. */
-export function createInputCheck(refuse: Refuse) {
+export function createInputCheck({ refuse, issuer }: { refuse: Refuse; issuer: URL }) {
   return async function refusesInput(ctx: KoaContextWithOIDC): Promise<boolean> {
     try {
+      // As the core matches routes.
+      if (ctx.method === 'POST' && OWN_FORMS.has(ctx.path.toLowerCase().replace(/\/$/, '')))
+        checkOrigin(ctx.req, issuer);
       if (ctx.querystring !== '') checkPairs(parsePairs(ctx.querystring), isAuthorization(ctx.path));
       if (ctx.method === 'POST' && hasBody(ctx.req)) {
         const text = await readText(ctx.req, FORM, MAX_BODY);

@@ -5,6 +5,7 @@ import { createRefuser, type RefuserOptions } from './refusal.ts';
 import { createUnanswered, type UnansweredOptions } from './unanswered.ts';
 
 export interface SurroundingsOptions {
+  issuer: URL;
   grantSeen(grantId: string): Promise<void>;
   /** Somebody signed in to an application. */
   tokensIssued(ctx: KoaContextWithOIDC, grant: string): Promise<void>;
@@ -29,7 +30,7 @@ const EMPTY = Buffer.alloc(0);
 export function createSurroundings(options: SurroundingsOptions) {
   const refuse = createRefuser(options);
   const answered = createUnanswered({ refuse, onBug: options.onBug });
-  const inputFault = createInputCheck(refuse);
+  const inputFault = createInputCheck({ refuse, issuer: options.issuer });
 
   return async function surroundings(ctx: KoaContextWithOIDC, next: () => Promise<void>): Promise<void> {
     const open = OPEN.has(ctx.path);

@@ -1,13 +1,16 @@
 /**
  * Devices that ask too often whether the person has agreed are told `slow_down`, and to wait five seconds longer from
- * then on (RFC 8628 section 3.5). Of this process: with several, a device may ask each of them.
+ * then on (RFC 8628 section 3.5), whichever process they ask.
  */
 import { LRUCache } from 'lru-cache';
 import Provider, { errors } from 'oidc-provider';
+import { storedIdentifier } from '../artifacts/identifier.ts';
+import type { Polls } from '../limits/poll-store.ts';
+import { orUnavailable } from './unavailable.ts';
 
 /** What a device is told that it may do without an `interval` in the answer (RFC 8628 section 3.2). */
 const INTERVAL_MS = 5000;
-/** Who began too fast catches up with this by adding five seconds each time, as the RFC says. */
+/** Five seconds are added once: a device that adds them each time is slower than it has to be. */
 const MOST_MS = 2 * INTERVAL_MS;
 /** Networks and timers are not exact. */
 const TOLERANCE_MS = 1000;
@@ -23,9 +26,19 @@ interface Models {
   DeviceCode: { find(value: string, options?: object): Promise<Code | undefined> };
 }
 
+export interface PollingLimitOptions {
+  /** What all processes know of. */
+  polls: Polls;
+  /** Codes whose last poll this process remembers, so that one that asks without a pause writes nothing. */
+  codes?: number;
+}
+
+const SHARED = { pauseMs: INTERVAL_MS - TOLERANCE_MS, longMs: MOST_MS - TOLERANCE_MS };
+
 /** @returns what is to be called with each core. */
-export function createPollingLimit({ codes = 10_000 } = {}): (core: Provider) => void {
-  const polls = new LRUCache<string, { at: number; intervalMs: number }>({ max: codes });
+export function createPollingLimit({ polls, codes = 10_000 }: PollingLimitOptions): (core: Provider) => void {
+  const here = new LRUCache<string, { at: number; intervalMs: number }>({ max: codes });
+  const earlyAnywhere = orUnavailable(polls.early);
   const { SlowDown } = errors as unknown as { SlowDown: new () => Error };
 
   return (core) => {
@@ -37,12 +50,13 @@ export function createPollingLimit({ codes = 10_000 } = {}): (core: Provider) =>
       if (Provider.ctx?.oidc?.route !== 'token') return code;
       if (!code || code.accountId || code.error || code.isExpired) return code;
       const now = Date.now();
-      const last = polls.get(code.jti);
+      const last = here.get(code.jti);
       const intervalMs = last?.intervalMs ?? INTERVAL_MS;
-      const early = last !== undefined && now - last.at < intervalMs - TOLERANCE_MS;
-      polls.set(code.jti, { at: now, intervalMs: early ? Math.min(MOST_MS, intervalMs + INTERVAL_MS) : intervalMs });
-      if (early) throw new SlowDown();
-      return code;
+      const earlyHere = last !== undefined && now - last.at < intervalMs - TOLERANCE_MS;
+      here.set(code.jti, { at: now, intervalMs: earlyHere ? MOST_MS : intervalMs });
+      if (!earlyHere && !(await earlyAnywhere(storedIdentifier(code.jti), SHARED))) return code;
+      here.set(code.jti, { at: now, intervalMs: MOST_MS });
+      throw new SlowDown();
     };
   };
 }

@@ -27,9 +27,10 @@ export interface SourceLimitOptions {
   isAllowed(address: string): boolean;
   addressOf(req: KoaContextWithOIDC['req']): string;
   refuse: Refuse;
+  onLimited(limit: string, ctx: KoaContextWithOIDC, durationMs: number): void;
 }
 
-export function createSourceLimit({ windows, rules, isAllowed, addressOf, refuse }: SourceLimitOptions) {
+export function createSourceLimit({ windows, rules, isAllowed, addressOf, refuse, onLimited }: SourceLimitOptions) {
   const limitFor = (name: string, max: number) => ({ name, max, windows: windows.cheap(max) });
   const pages = limitFor('protocol', rules.pagesPerMinute);
   const pushed = limitFor('pushed', rules.pushedPerMinute);
@@ -42,6 +43,7 @@ export function createSourceLimit({ windows, rules, isAllowed, addressOf, refuse
     const address = addressOf(ctx.req);
     if (isAllowed(address)) return next();
     if ((await limit.windows.hit(`${limit.name}:${sourceOf(address)}`, MINUTE_MS)) <= limit.max) return next();
+    onLimited(limit.name, ctx, MINUTE_MS);
     const seconds = Math.ceil((MINUTE_MS - (Date.now() % MINUTE_MS)) / 1000);
     const description = `Too many requests came from this address. Try again in ${seconds} seconds.`;
     const headers = { 'Retry-After': String(seconds), ...rateLimitHeaders(limit.max, seconds) };

@@ -1,7 +1,7 @@
 /** Steps that end sessions: what there is to end, and a tombstone for each. Who is told of it is in endings.ts. */
 import { all, one, run } from '../db/statement.ts';
 import { bury, type GrantRow } from './grant-store.ts';
-import type { SessionRow } from './session-store.ts';
+import { LIVING, type SessionRow } from './session-store.ts';
 
 type EndingSession = Pick<SessionRow, 'id' | 'uid' | 'account_id' | 'payload'>;
 export type EndingGrant = Pick<GrantRow, 'id' | 'account_id' | 'client_id' | 'session_uid' | 'sid'>;
@@ -38,6 +38,23 @@ export function* detach(accountId: string, grantId: string) {
 export function* sessionsOfAccount(accountId: string) {
   const rows = yield* all<{ uid: string }>('SELECT DISTINCT uid FROM sessions WHERE account_id = ?', accountId);
   return rows.map(({ uid }) => uid);
+}
+
+/** Nobody else gets by here for this account until the unit ends. */
+export function* standInLine(accountId: string) {
+  yield* run('UPDATE accounts SET updated_at = updated_at WHERE id = ?', accountId);
+}
+
+/** Of the living sessions of an account but one, those behind the `kept` that were used last. */
+export function* unusedBeyond(accountId: string, uid: string, kept: number) {
+  const rows = yield* all<{ uid: string }>(
+    `SELECT s.uid FROM sessions s WHERE account_id = ? AND uid <> ? AND expires_at > ? AND ${LIVING}
+     GROUP BY s.uid ORDER BY MAX(s.last_seen_at) DESC, MAX(s.created_at) DESC, s.uid`,
+    accountId,
+    uid,
+    Date.now(),
+  );
+  return rows.slice(kept).map((row) => row.uid);
 }
 
 export function* grantsOfAccount(accountId: string) {

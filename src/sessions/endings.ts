@@ -24,6 +24,7 @@ import type { SessionPayload } from './session-store.ts';
 export type EndReason =
   | 'revoked'
   | 'signed_out'
+  | 'too_many'
   | 'app_removed'
   | 'password_changed'
   | 'password_reset'

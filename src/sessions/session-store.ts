@@ -5,6 +5,7 @@
  */
 import { storedIdentifier } from '../artifacts/identifier.ts';
 import type { Database } from '../db/database.ts';
+import { afterCommit, run, type Steps, type Value } from '../db/statement.ts';
 import type { Keyring } from '../keyring/keyring.ts';
 
 export interface Visitor {
@@ -35,7 +36,7 @@ export interface SessionRow {
   expires_at: number;
 }
 
-const LIVING = "NOT EXISTS (SELECT 1 FROM tombstones t WHERE t.id = 'session:' || s.uid)";
+export const LIVING = "NOT EXISTS (SELECT 1 FROM tombstones t WHERE t.id = 'session:' || s.uid)";
 /** `last_seen_at` is only this exact, so that reading a page does not write a row each time. */
 const SEEN_GRAIN_MS = 5 * 60_000;
 
@@ -51,28 +52,41 @@ export function createSessionStore({ db, keyring }: { db: Database; keyring: Key
     );
   }
 
+  function upserting(
+    id: string,
+    payload: Record<string, unknown>,
+    expiresAt: number,
+    visitor: Visitor,
+  ): [sql: string, ...Value[]] {
+    const { jti: _secret, ...kept } = payload;
+    const session = kept as unknown as SessionPayload;
+    const row = storedIdentifier(id);
+    return [
+      `INSERT INTO sessions (id, uid, account_id, payload, ip, user_agent, created_at, last_seen_at, expires_at)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+       ON CONFLICT (id) DO UPDATE SET account_id = excluded.account_id, payload = excluded.payload, ip = excluded.ip,
+         user_agent = excluded.user_agent, last_seen_at = excluded.last_seen_at, expires_at = excluded.expires_at`,
+      row,
+      session.uid,
+      session.accountId,
+      keyring.sealJson('payload', session, context({ id: row })),
+      visitor.ip,
+      visitor.userAgent,
+      (session.iat ?? Math.floor(Date.now() / 1000)) * 1000,
+      Date.now(),
+      expiresAt,
+    ];
+  }
+
   return {
     open: opened,
 
-    async upsert(id: string, payload: Record<string, unknown>, expiresAt: number, visitor: Visitor): Promise<void> {
-      const { jti: _secret, ...kept } = payload;
-      const session = kept as unknown as SessionPayload;
-      const row = storedIdentifier(id);
-      await db.later(
-        `INSERT INTO sessions (id, uid, account_id, payload, ip, user_agent, created_at, last_seen_at, expires_at)
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
-         ON CONFLICT (id) DO UPDATE SET account_id = excluded.account_id, payload = excluded.payload, ip = excluded.ip,
-           user_agent = excluded.user_agent, last_seen_at = excluded.last_seen_at, expires_at = excluded.expires_at`,
-        row,
-        session.uid,
-        session.accountId,
-        keyring.sealJson('payload', session, context({ id: row })),
-        visitor.ip,
-        visitor.userAgent,
-        (session.iat ?? Math.floor(Date.now() / 1000)) * 1000,
-        Date.now(),
-        expiresAt,
-      );
+    upsert: (...session: Parameters<typeof upserting>): Promise<void> => db.later(...upserting(...session)),
+
+    /** The same as a step of a unit of work, which also tells of its commit. */
+    put(...session: Parameters<typeof upserting>): (committed: () => void) => Steps<number> {
+      const statement = upserting(...session);
+      return (committed) => afterCommit(run(...statement), committed);
     },
 
     /** By the cookie's value. The payload comes back with its `jti`, as the protocol core saved it. */

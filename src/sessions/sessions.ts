@@ -6,6 +6,7 @@ import { type Origin, SYSTEM } from '../audit/events.ts';
 import type { Database } from '../db/database.ts';
 import type { Steps, Unit } from '../db/statement.ts';
 import { AppError } from '../errors.ts';
+import { createBeginning } from './beginning.ts';
 import { type Device, describeDevice } from './device.ts';
 import type { Cause, Endings, Kept } from './endings.ts';
 import type { GrantPayload, GrantRow, GrantStore } from './grant-store.ts';
@@ -46,6 +47,8 @@ export interface SessionsOptions {
   sessions: SessionStore;
   grants: GrantStore;
   endings: Endings;
+  /** How many browser sessions a person may have at once. */
+  max: number;
   consents: {
     ofAccount(
       accountId: string,
@@ -74,7 +77,10 @@ export function createSessions(options: SessionsOptions) {
   const { db, sessions, grants, endings } = options;
 
   async function end(unit: Unit<string[]>): Promise<void> {
-    const grantIds = await db.write(unit);
+    await ended(await db.write(unit));
+  }
+
+  async function ended(grantIds: string[]): Promise<void> {
     options.wake();
     await Promise.all(grantIds.map((id) => options.forgetTokens(id).catch(() => {})));
   }
@@ -111,6 +117,8 @@ export function createSessions(options: SessionsOptions) {
 
   return {
     list,
+
+    begin: createBeginning({ ...options, onEnded: (grantIds) => void ended(grantIds) }),
 
     /** The signed-in browser session of a cookie value, or undefined. */
     async current(cookie: string | undefined, visitor: Visitor): Promise<CurrentSession | undefined> {

@@ -20,6 +20,8 @@ export interface TestRedis {
   restart(): Promise<void>;
   /** One command, by a connection of its own; resolves with the answer's bytes as text. */
   command(...words: string[]): Promise<string>;
+  /** The same for an answer of any length. */
+  whole(...words: string[]): Promise<string>;
   stop(): Promise<void>;
 }
 
@@ -73,6 +75,7 @@ export async function startRedis({
       server = await launch();
     },
     command: (...words) => command(port, words),
+    whole: (...words) => whole(port, words),
     async stop() {
       await kill();
       rmSync(dir, { recursive: true, force: true });
@@ -106,6 +109,20 @@ export async function command(port: number, words: string[]): Promise<string> {
   } finally {
     socket.destroy();
   }
+}
+
+/** Asks for the end of the connection behind the command, and reads until it comes. */
+async function whole(port: number, words: string[]): Promise<string> {
+  const said = (...each: string[]) =>
+    `*${each.length}\r\n${each.map((word) => `$${Buffer.byteLength(word)}\r\n${word}\r\n`).join('')}`;
+  const socket = connect(port, '127.0.0.1');
+  socket.setTimeout(5000, () => socket.destroy(new Error(`redis did not answer ${words[0]}`)));
+  socket.write(said(...words) + said('QUIT'));
+  const parts: Buffer[] = [];
+  for await (const part of socket) parts.push(part as Buffer);
+  return Buffer.concat(parts)
+    .toString('latin1')
+    .replace(/\+OK\r\n$/, '');
 }
 
 async function freePortBelow(limit: number): Promise<number> {

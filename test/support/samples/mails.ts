@@ -17,6 +17,7 @@ export const MAILS: Sample[] = [
     data: { code: '481516', minutes: 10, name: null, link: 'http://localhost:3000/verify/f1?k=1' },
   },
   { id: 'exists', template: 'exists', data: {} },
+  { id: 'exists-change', template: 'exists', data: { change: true } },
   { id: 'reset', template: 'reset', data: { code: '481516', minutes: 10 } },
   {
     id: 'password-changed',
