@@ -1,9 +1,11 @@
 /** `latchkey backup` and `latchkey restore` */
 import type { Command } from 'commander';
+import { AppError } from '../errors.ts';
 import type { Restored } from '../ops/restoration.ts';
 import { notBlank } from './arguments.ts';
 import { UsageFault } from './failure.ts';
 import { example } from './help.ts';
+import { isAlive } from './instance.ts';
 import { minute } from './printing.ts';
 import type { Answer, Flags, Running } from './running.ts';
 
@@ -48,6 +50,9 @@ export function addBackupCommands(program: Command, running: Running): void {
       if (from === undefined) {
         running.requireAnswerable(flags.yes);
         await running.confirm(flags.yes, 'End every session and token in this database?');
+      }
+      if (await isAlive(running.options.address())) {
+        throw new AppError('conflict', { message: 'An instance with these settings is running. Stop it first.' });
       }
       const restored = await running.opened(({ restoring }) =>
         from === undefined ? restoring.inPlace() : restoring.from(from),
