@@ -80,12 +80,17 @@ async function allRaces(issuer: Issuer, where: Where, { rounds, parallel }: Size
   const headers = { authorization: basic };
   const at = (n: number) => ({ url: where(n) }) as unknown as TestApp;
 
-  async function refreshed(client: Client): Promise<{ first: string; answers: TokenAnswer[] }> {
+  async function refreshed(
+    client: Client,
+    times = parallel,
+  ): Promise<{ first: string; answers: TokenAnswer[]; ms: number }> {
     const { code, verifier } = await freshCode(app, client);
     const exchange = { grant_type: 'authorization_code', code, redirect_uri: CALLBACK, code_verifier: verifier };
     const { body } = await token(app, client, exchange);
     const first = body.refresh_token as string;
-    return { first, answers: await Promise.all(Array.from({ length: parallel }, (_each, n) => use(client, first, n))) };
+    const started = performance.now();
+    const answers = await Promise.all(Array.from({ length: times }, (_each, n) => use(client, first, n)));
+    return { first, answers, ms: performance.now() - started };
   }
 
   const use = (client: Client, refreshToken: string, n = 0) =>
@@ -101,7 +106,11 @@ async function allRaces(issuer: Issuer, where: Where, { rounds, parallel }: Size
     },
 
     async 'refresh token, window 0'() {
-      const { answers } = await refreshed(made.strict);
+      // Who comes two seconds later is a thief: on a machine too busy for so many at once fewer have to race.
+      let { answers, ms } = await refreshed(made.strict);
+      for (let times = parallel / 2; ms > 1500 && times >= 6; times /= 2) {
+        ({ answers, ms } = await refreshed(made.strict, Math.floor(times)));
+      }
       const [winner, ...more] = answers.filter(({ status }) => status === 200);
       assert.equal(more.length, 0);
       assert.ok(answers.every(({ status }) => status === 200 || status === 400));
@@ -265,7 +274,7 @@ export const workers: Proof<Size> = {
   },
 };
 
-const onPostgres: Proof<Size> = {
+export const onPostgres: Proof<Size> = {
   ...workers,
   fault: 'one-time values raced at two instances, PostgreSQL',
   few: { rounds: 1, parallel: 30 },
