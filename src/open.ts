@@ -5,7 +5,9 @@ import type { Database } from './db/database.ts';
 import { migrate, pendingMigrations, SchemaFault } from './db/migrate.ts';
 import { createSecrets } from './keyring/secrets.ts';
 import { createDataKeyStore } from './keyring/store.ts';
+import { createBackup } from './ops/backup.ts';
 import { migrationsDir } from './places.ts';
+import { createRestoring } from './restoring.ts';
 import type { ServeOptions } from './serve.ts';
 import { databaseTarget, openServices, type Services } from './services.ts';
 
@@ -70,6 +72,14 @@ export async function openForCommand(options: ServeOptions): Promise<CommandServ
     ...(lazy as unknown as Pick<CommandServices, (typeof names)[number]>),
     ...schema,
     secrets: afterOpening(secrets) as CommandServices['secrets'],
+    backup: createBackup({
+      target,
+      async record(details) {
+        const { audit } = await opened();
+        await audit.note({ type: 'backup.made', by: OPERATOR, details });
+      },
+    }),
+    restoring: createRestoring(options),
     issuer: options.settings.issuer.origin,
     development: options.settings.development,
     async close() {

@@ -45,7 +45,7 @@ const MAY_IMPORT: Record<string, string[]> = {
   device: [...PLUMBING, 'sessions', 'oidc', 'limits'],
   dev: [...PLUMBING, 'mail', 'oidc'],
   ops: [...PLUMBING, 'db', 'artifacts'],
-  cli: ['config', 'db', 'keyring', 'mail', ...PLUMBING, ...FEATURES],
+  cli: ['config', 'db', 'keyring', 'mail', 'ops', ...PLUMBING, ...FEATURES],
 
   // Where parts meet.
   'backends.ts': ['artifacts', 'config', 'db', 'keyring', 'mail'],
@@ -56,7 +56,9 @@ const MAY_IMPORT: Record<string, string[]> = {
   'protocol.ts': [...ROOT, ...DOORS, 'services.ts'],
   'app.ts': [...ROOT, ...DOORS, 'protocol.ts', 'services.ts'],
   'serve.ts': [...ROOT, 'dev', 'ops', 'app.ts', 'services.ts'],
-  'open.ts': [...ROOT, 'cli', 'serve.ts', 'services.ts'],
+  // A restored database is settled before anything else opens it.
+  'restoring.ts': [...ROOT, 'ops', 'serve.ts', 'services.ts'],
+  'open.ts': [...ROOT, 'cli', 'ops', 'restoring.ts', 'serve.ts', 'services.ts'],
   'banner.ts': ['config', 'cli', 'dev'],
   'workers.ts': [],
   'main.ts': ['config', 'http', 'cli', 'banner.ts', 'open.ts', 'places.ts', 'serve.ts', 'workers.ts'],

@@ -1,11 +1,16 @@
 /** A change whose record can't be written does not happen: each type of event in turn, on both engines. */
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
+import { join } from 'node:path';
 import { after, before, describe, type TestContext, test } from 'node:test';
 import pino from 'pino';
 import { EVENT_TYPES, type EventType, OPERATOR, SYSTEM } from '../src/audit/events.ts';
 import { NO_CONFIG_FILE } from '../src/config/file.ts';
+import { createRenewal } from '../src/keyring/renewal.ts';
+import { createDataKeyStore } from '../src/keyring/store.ts';
 import { openForCommand } from '../src/open.ts';
+import { createBackup } from '../src/ops/backup.ts';
+import { createRestoration } from '../src/ops/restoration.ts';
 import { apiUser, SCOPE } from './support/account-api.ts';
 import { startApp, type TestApp } from './support/app.ts';
 import { type Enrolled, enrolled, oath, secondStep, wrongCode } from './support/factors.ts';
@@ -156,6 +161,20 @@ const linkIn = (text: string) => /^\s*(http\S+\/(?:restore|not-me)\/\S+)$/m.exec
 const rule = (network: string, verdict: 'allow' | 'block') => ({ network, verdict, reason: 'a test', expiresAt: null });
 
 const ACTIONS: Partial<Record<EventType, Action>> = {
+  'backup.made': async ({ dataDir, services: { audit } }) => {
+    const record = (details: object) => audit.note({ type: 'backup.made', by: OPERATOR, details: { ...details } });
+    const backup = createBackup({ target: { file: join(dataDir, 'latchkey.db') }, record });
+    return () => backup.make(join(dataDir, 'backup.db'));
+  },
+  'database.restored': async ({ services: { db, audit, sessions, settings } }) => {
+    const renew = createRenewal({ store: createDataKeyStore(db), secretKeys: settings.secretKeys });
+    return createRestoration({
+      db,
+      endSessions: (id) => sessions.ending(id, { reason: 'database_restored', by: OPERATOR }),
+      renewPayloadKey: () => renew('payload'),
+      record: (details) => audit.record({ type: 'database.restored', by: OPERATOR, details: { ...details } }),
+    });
+  },
   'account.created': async (app) => () => somebody(app),
   'account.closed': account((app, id) => app.services.deletion.remove(id)),
   'account.deleted': account(

@@ -1,5 +1,6 @@
-/** Two of proofs/once.proof.ts, once each: two workers on SQLite, two instances on PostgreSQL with Redis. `npm run proofs` has all. */
-import { onRedis, workers } from './proofs/once.proof.ts';
+/** The races of proofs/once.proof.ts, once each: two workers on SQLite, two instances on PostgreSQL, with Redis and without.
+ * `npm run proofs` has more rounds. */
+import { onPostgres, onRedis, workers } from './proofs/once.proof.ts';
 import { testFew } from './proofs/proof.ts';
 
-testFew(workers, onRedis);
+testFew(workers, onPostgres, onRedis);

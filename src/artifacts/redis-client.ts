@@ -1,7 +1,9 @@
 /** A connection to Redis in each of its forms, set so that no caller ever waits long: no queue while it is away, no
  * repetition, 250 ms for an answer. Knows no key. */
 import { readFileSync } from 'node:fs';
+import { connect } from 'node:tls';
 import { Cluster, type ClusterOptions, Redis, type RedisOptions } from 'ioredis';
+import { isCertificateFault } from '../db/certificate.ts';
 import { DatabaseFault } from '../db/connect.ts';
 import { TIMED_OUT } from './breaker.ts';
 
@@ -43,6 +45,8 @@ export function openRedis(
   const client = target.kind === 'cluster' ? cluster(target) : single(target);
   client.on('error', onError);
   client.on('ready', onReady);
+  // Of these the client says no more than that they are closed.
+  if (target.tls) client.on('node error', onError).on('sentinelError', createDistrust(target, onError));
   client.connect().catch(() => {});
   // A master that is dead redirects nobody: who replaced it has to be asked.
   const refresh = setInterval(() => {
@@ -71,6 +75,20 @@ export function inTime<Answer>(command: Promise<Answer>): Promise<Answer> {
   });
 }
 
+/** Asks the sentinels by connections of its own why they are not talked to: their certificates may not be trusted. */
+function createDistrust({ nodes, ca }: RedisTarget, onError: (error: Error) => void): () => void {
+  let last = Number.NEGATIVE_INFINITY;
+  return () => {
+    if (performance.now() - last < LOOK_AGAIN_MS.first) return;
+    last = performance.now();
+    for (const node of nodes) {
+      const socket = connect({ ...node, ...trusted({ ca }), timeout: 1000 }, () => socket.destroy());
+      socket.once('error', (error) => isCertificateFault(error) && onError(error));
+      socket.once('timeout', () => socket.destroy());
+    }
+  };
+}
+
 function connection(target: RedisTarget): RedisOptions {
   return {
     ...(target.username ? { username: target.username } : {}),
@@ -88,7 +106,7 @@ function connection(target: RedisTarget): RedisOptions {
 }
 
 /** @throws DatabaseFault when the file of the authority can't be read. */
-function trusted({ ca }: RedisTarget): { ca?: Buffer } {
+function trusted({ ca }: Pick<RedisTarget, 'ca'>): { ca?: Buffer } {
   if (ca === undefined) return {};
   try {
     return { ca: readFileSync(ca) };

@@ -50,6 +50,13 @@ export function addInstanceCommands(program: Command, running: Running, ended: (
     });
 }
 
+/** Whether an instance of these settings runs on this machine. */
+export const isAlive = (address: { host: string; port: number }): Promise<boolean> =>
+  answerOf(livenessUrl(address)).then(
+    () => true,
+    () => false,
+  );
+
 /** An instance that listens on every address is asked on loopback. */
 function livenessUrl({ host, port }: { host: string; port: number }): string {
   const everywhere = ['', '0.0.0.0', 'localhost'].includes(host);

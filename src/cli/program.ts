@@ -5,6 +5,7 @@
 import { Command, CommanderError } from 'commander';
 import { addAddressCommands } from './addresses.ts';
 import { addAuditCommands } from './audit.ts';
+import { addBackupCommands } from './backup.ts';
 import { addClientCommands } from './clients.ts';
 import { EXIT, EXIT_CODES_HELP } from './exit-code.ts';
 import { type Failure, failureOf, Unavailable, usageFailure } from './failure.ts';
@@ -88,6 +89,7 @@ Example:
     );
   const running = createRunning(options);
   addInstanceCommands(program, running, ended);
+  addBackupCommands(program, running);
   addUserCommands(program, running);
   addSessionCommands(program, running);
   addAddressCommands(program, running);

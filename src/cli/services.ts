@@ -16,6 +16,8 @@ import type { AddressRules } from '../limits/address-rules.ts';
 import type { Mailer } from '../mail/mailer.ts';
 import type { Clients } from '../oidc/clients.ts';
 import type { Keys } from '../oidc/keys.ts';
+import type { Backup } from '../ops/backup.ts';
+import type { Restored } from '../ops/restoration.ts';
 import type { Sessions } from '../sessions/sessions.ts';
 
 export interface Services {
@@ -38,6 +40,13 @@ export interface Services {
   keys: Pick<Keys, 'list' | 'rotate'>;
   /** Works also with a secret key that opens nothing. */
   secrets: Secrets;
+  backup: Backup;
+  restoring: {
+    /** Puts a backup into the empty data folder, and ends what it holds. */
+    from(backup: string): Promise<Restored>;
+    /** Ends what the database holds, which something else restored. */
+    inPlace(): Promise<Restored>;
+  };
   /** An origin, without a slash at its end. */
   issuer: string;
   development: boolean;

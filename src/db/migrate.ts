@@ -22,6 +22,18 @@ export class SchemaFault extends Error {
 
 /** Names of the migrations that `directory` has and the database does not, in order. */
 export async function pendingMigrations(database: Database, directory: string): Promise<string[]> {
+  const known = await appliedMigrations(database);
+  return migrationNames(directory).filter((name) => !known.has(name));
+}
+
+/** Names of the migrations that the database has and `directory` does not: it belongs to a newer version. */
+export async function unknownMigrations(database: Database, directory: string): Promise<string[]> {
+  const known = new Set(migrationNames(directory));
+  return [...(await appliedMigrations(database))].filter((name) => !known.has(name));
+}
+
+/** Empty in a database that no version of this program has made. */
+export async function appliedMigrations(database: Database): Promise<Set<string>> {
   const exists =
     database.dialect === 'sqlite'
       ? await database.one("SELECT name FROM sqlite_master WHERE type = 'table' AND name = ?", TABLE)
@@ -29,10 +41,11 @@ export async function pendingMigrations(database: Database, directory: string): 
           'SELECT table_name AS name FROM information_schema.tables WHERE table_name = ? AND table_schema = current_schema()',
           TABLE,
         );
-  const known = new Set(
-    exists ? (await database.all<{ name: string }>(`SELECT name FROM ${TABLE}`)).map((row) => row.name) : [],
+  return new Set(
+    exists
+      ? (await database.all<{ name: string }>(`SELECT name FROM ${TABLE} ORDER BY name`)).map((row) => row.name)
+      : [],
   );
-  return migrationNames(directory).filter((name) => !known.has(name));
 }
 
 function migrationNames(directory: string): string[] {

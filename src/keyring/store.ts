@@ -14,6 +14,8 @@ export interface DataKeyStore {
   /** Puts another wrapping in the place of exactly this one; nothing when somebody else was first. `more` is of the same
    * unit of work. */
   rewrap(row: DataKeyRow, wrapped: string, more?: () => Steps<void>): Promise<void>;
+  /** Steps: another key for this purpose. */
+  replace(purpose: string, wrapped: string): Steps<void>;
 }
 
 export function createDataKeyStore(db: Database): DataKeyStore {
@@ -38,5 +40,9 @@ export function createDataKeyStore(db: Database): DataKeyStore {
         yield* run('UPDATE data_keys SET wrapped = ? WHERE purpose = ? AND wrapped = ?', wrapped, purpose, former);
         if (more) yield* more();
       }),
+
+    *replace(purpose, wrapped) {
+      yield* run('UPDATE data_keys SET wrapped = ?, created_at = ? WHERE purpose = ?', wrapped, Date.now(), purpose);
+    },
   };
 }

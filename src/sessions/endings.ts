@@ -36,7 +36,8 @@ export type EndReason =
   | 'factors_changed'
   | 'client_revoked'
   | 'code_replayed'
-  | 'token_stolen';
+  | 'token_stolen'
+  | 'database_restored';
 
 export interface Cause {
   reason: EndReason;

@@ -19,6 +19,8 @@ interface Book {
   registered: 'no' | 'open' | 'yes';
   /** Any of these may be the password; one, unless a change is open. */
   passwords: string[];
+  /** Every password that was ever asked for, in their order. */
+  everyPassword: string[];
   /** The newest acknowledged tokens, unless something that would end them is open or done. */
   tokens?: { access: string; refresh: string } | undefined;
   /** A refresh of the newest token was asked and not answered. */
@@ -75,6 +77,7 @@ export function createLedger(issuer: Issuer, clientId: string, file: string) {
       email,
       registered: 'no',
       passwords: [PASSWORD],
+      everyPassword: [PASSWORD],
       refreshOpen: false,
       ended: [],
       disabled: 'no',
@@ -143,6 +146,7 @@ export function createLedger(issuer: Issuer, clientId: string, file: string) {
     if (!book.tokens) await signInAgain(book);
     const authorization = `Bearer ${book.tokens?.access}`;
     book.passwords = [current, next];
+    book.everyPassword.push(next);
     await acknowledged('password', book, async () => {
       const response = await fetch(`${issuer.url}/api/v1/account/password`, {
         method: 'POST',
@@ -256,6 +260,8 @@ export function createLedger(issuer: Issuer, clientId: string, file: string) {
     register,
     disable,
     check,
+    signInAgain,
+    refreshStatus,
     close: () => closeSync(journal),
   };
 }

@@ -265,7 +265,7 @@ export const workers: Proof<Size> = {
   },
 };
 
-const onPostgres: Proof<Size> = {
+export const onPostgres: Proof<Size> = {
   ...workers,
   fault: 'one-time values raced at two instances, PostgreSQL',
   few: { rounds: 1, parallel: 30 },

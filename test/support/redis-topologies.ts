@@ -14,7 +14,7 @@ export interface TestTopology {
   stop(): Promise<void>;
 }
 
-const GROUP = 'latchkey';
+export const GROUP = 'latchkey';
 const REPLICA = ['--replica-serve-stale-data', 'yes', '--repl-ping-replica-period', '1'];
 
 export async function startSentinels(): Promise<TestTopology> {
@@ -109,7 +109,7 @@ export async function startCluster(): Promise<TestTopology> {
   };
 }
 
-async function until(condition: () => Promise<boolean>): Promise<void> {
+export async function until(condition: () => Promise<boolean>): Promise<void> {
   for (let waited = 0; !(await condition().catch(() => false)); waited += 50) {
     if (waited > 20_000) throw new Error('the servers did not find each other within twenty seconds');
     await new Promise((resolve) => setTimeout(resolve, 50));

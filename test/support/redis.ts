@@ -5,6 +5,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { connect as connectTls } from 'node:tls';
 import { freePort } from './ports.ts';
 
 export interface TestRedis {
@@ -30,7 +31,14 @@ process.once('exit', () => {
   for (const server of running) server.kill('SIGKILL');
 });
 
-/** @param tls a certificate and its key: then it speaks nothing but TLS. */
+/** A certificate and its key, and the authority that signed it when it did not do so itself. */
+export interface RedisTls {
+  cert: string;
+  key: string;
+  ca?: string;
+}
+
+/** @param tls then it speaks nothing but TLS. */
 export async function startRedis({
   settings = [] as string[],
   bus = false,
@@ -38,7 +46,7 @@ export async function startRedis({
 }: {
   settings?: string[];
   bus?: boolean;
-  tls?: { cert: string; key: string };
+  tls?: RedisTls;
 } = {}): Promise<TestRedis> {
   // A Cluster's second port is ten thousand higher.
   const port = bus ? await freePortBelow(55_000) : await freePort();
@@ -74,7 +82,7 @@ export async function startRedis({
       await kill();
       server = await launch();
     },
-    command: (...words) => command(port, words),
+    command: (...words) => command(port, words, tls !== undefined),
     whole: (...words) => whole(port, words),
     async stop() {
       await kill();
@@ -83,10 +91,11 @@ export async function startRedis({
   };
 }
 
-function tlsFiles(dir: string, { cert, key }: { cert: string; key: string }): string[] {
-  const files = { cert: join(dir, 'cert.pem'), key: join(dir, 'key.pem') };
+export function tlsFiles(dir: string, { cert, key, ca = cert }: RedisTls): string[] {
+  const files = { cert: join(dir, 'cert.pem'), key: join(dir, 'key.pem'), ca: join(dir, 'ca.pem') };
   writeFileSync(files.cert, cert);
   writeFileSync(files.key, key);
+  writeFileSync(files.ca, ca);
   return [
     '--tls-cert-file',
     files.cert,
@@ -95,12 +104,13 @@ function tlsFiles(dir: string, { cert, key }: { cert: string; key: string }): st
     '--tls-auth-clients',
     'no',
     '--tls-ca-cert-file',
-    files.cert,
+    files.ca,
   ];
 }
 
-export async function command(port: number, words: string[]): Promise<string> {
-  const socket = connect(port, '127.0.0.1');
+export async function command(port: number, words: string[], tls = false): Promise<string> {
+  // The test itself trusts whatever listens there.
+  const socket = tls ? connectTls({ host: '127.0.0.1', port, rejectUnauthorized: false }) : connect(port, '127.0.0.1');
   socket.setTimeout(5000, () => socket.destroy(new Error(`redis did not answer ${words[0]}`)));
   socket.write(`*${words.length}\r\n${words.map((word) => `$${Buffer.byteLength(word)}\r\n${word}\r\n`).join('')}`);
   try {
