@@ -20,7 +20,7 @@ import { createLogoutNotices } from './oidc/logout-notice.ts';
 import { createSurroundings } from './oidc/middleware.ts';
 import { createOneUnit } from './oidc/one-unit.ts';
 import { createPollingLimit } from './oidc/polling.ts';
-import { createProvider, MACHINE_PATHS, ROUTES } from './oidc/provider.ts';
+import { createProvider, MACHINE_PATHS, READ_ONLY, ROUTES } from './oidc/provider.ts';
 import { createRefreshReplay } from './oidc/refresh-replay.ts';
 import { createRefuser } from './oidc/refusal.ts';
 import { createSourceLimit } from './oidc/source-limit.ts';
@@ -65,7 +65,8 @@ export async function createProtocol(services: Services, options: ProtocolOption
       RefreshToken: replay.rows,
       Client: clientRows(services),
     } as never,
-    grantLives: rows.Grant.lives,
+    openGrant: rows.Grant.open,
+    readsOnly: (path) => READ_ONLY.has(path),
     visitorOf: options.visitorOf,
     arrivedAt,
   });
