@@ -111,6 +111,7 @@ export async function createProtocol(services: Services, options: ProtocolOption
   return {
     flows,
     listener: issuing.listener,
+    ready: issuing.ready,
     findAccessToken,
     /** Whether the core answers this address. */
     serves(url: string): boolean {
