@@ -17,8 +17,6 @@ export interface CallFrame {
 export interface CpuProfile {
   nodes: { id: number; callFrame: CallFrame; children?: number[] }[];
   samples: number[];
-  /** Microseconds before each sample. */
-  timeDeltas: number[];
 }
 
 export interface Inspector {

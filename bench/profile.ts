@@ -79,7 +79,7 @@ function partOf({ url, functionName }: CallFrame): string | undefined {
 const nameOf = ({ url, functionName, lineNumber }: CallFrame) =>
   `${functionName || '(anonymous)'} ${url.replace(/^file:.*\/(?=src\/|bench\/|node_modules\/)/, '')}:${lineNumber + 1}`;
 
-/** Adds the microseconds of each part and function; what waits for work counts nowhere. */
+/** Counts the samples of each part and function: time between them may be somebody else's. Waiting counts nowhere. */
 export function sumUp(profile: CpuProfile, parts: Map<string, number>, functions: Map<string, number>): void {
   const nodes = new Map(profile.nodes.map((node) => [node.id, node]));
   const parents = new Map(profile.nodes.flatMap(({ id, children = [] }) => children.map((child) => [child, id])));
@@ -102,12 +102,11 @@ export function sumUp(profile: CpuProfile, parts: Map<string, number>, functions
     return found;
   }
 
-  for (const [index, id] of profile.samples.entries()) {
+  for (const id of profile.samples) {
     const place = placeOf(id);
     if (!place) continue;
-    const us = profile.timeDeltas[index] ?? 0;
-    parts.set(place.part, (parts.get(place.part) ?? 0) + us);
-    functions.set(place.name, (functions.get(place.name) ?? 0) + us);
+    parts.set(place.part, (parts.get(place.part) ?? 0) + 1);
+    functions.set(place.name, (functions.get(place.name) ?? 0) + 1);
   }
 }
 
@@ -148,9 +147,9 @@ export async function profileOperation(
     load.close();
     inspector.close();
     const mainUs = (main * 1000) / steps;
-    const sampled = [...(parts as Map<string, number>).values()].reduce((sum, us) => sum + us, 0);
+    const sampled = [...(parts as Map<string, number>).values()].reduce((sum, samples) => sum + samples, 0);
     const perStep = (found: Map<string, number>) =>
-      new Map([...found].map(([name, us]) => [name, (us * mainUs) / sampled] as const));
+      new Map([...found].map(([name, samples]) => [name, (samples * mainUs) / sampled] as const));
     return {
       server: server.name,
       mainUs,

@@ -20,9 +20,10 @@ interface LivingRow extends Row {
 export const GRANT_LIVES = `NOT EXISTS (SELECT 1 FROM tombstones t WHERE t.id = 'grant:' || g.id)
   AND NOT EXISTS (SELECT 1 FROM tombstones t WHERE t.id = 'session:' || g.session_uid)`;
 
-const FIND_LIVING = `SELECT a.id, a.payload, a.consumed_at, g.id AS grant_id, g.payload AS grant_payload
-  FROM artifacts a LEFT JOIN grants g ON g.id = a.grant_id AND ${GRANT_LIVES}
-  WHERE a.id = ? AND (a.grant_id IS NULL OR g.id IS NOT NULL)`;
+/** Not a join: SQLite takes ten times as long for it. */
+const FIND_LIVING = `SELECT a.id, a.payload, a.consumed_at, a.grant_id,
+  (SELECT g.payload FROM grants g WHERE g.id = a.grant_id AND ${GRANT_LIVES}) AS grant_payload
+  FROM artifacts a WHERE a.id = ?`;
 
 const CONSUME = "UPDATE artifacts SET consumed_at = ? WHERE id = ? AND consumed_at IS NULL AND payload <> ''";
 
@@ -39,7 +40,8 @@ export function openRow(keyring: Keyring, row: Row | undefined): Artifact | unde
 }
 
 function withGrant(artifact: Artifact | undefined, row: LivingRow): LivingArtifact | undefined {
-  if (!artifact || row.grant_id === null || row.grant_payload === null) return artifact;
+  if (!artifact || row.grant_id === null) return artifact;
+  if (row.grant_payload === null) return undefined;
   return { ...artifact, grant: { id: row.grant_id, payload: row.grant_payload } };
 }
 
