@@ -1,6 +1,7 @@
 /** The servers of a run: the bare protocol core, and Latchkey on each kind of storage, with people in it. */
 import { startPostgres } from '../test/support/postgres.ts';
 import { startRedis } from '../test/support/redis.ts';
+import { INSPECTED } from './inspector.ts';
 import type { Contender } from './matrix.ts';
 import { makePeople } from './people.ts';
 import { type LatchkeyOptions, startBare, startLatchkey } from './server.ts';
@@ -9,33 +10,35 @@ import { CONNECTIONS } from './slice.ts';
 export interface Choice {
   /** The bare one and the embedded default only. */
   narrow: boolean;
-  /** Where Node leaves a CPU profile of the embedded default. */
-  profile?: string | undefined;
+  /** With an inspector each, for profiles. */
+  inspected?: boolean;
   /** Another checkout of this project. */
   against?: string | undefined;
 }
 
-export async function startContenders({ narrow, profile, against }: Choice) {
+export async function startContenders({ narrow, inspected = false, against }: Choice) {
   const contenders: Contender[] = [];
   const ends: (() => Promise<void>)[] = [];
   const stop = async () => {
     for (const end of ends.reverse()) await end();
   };
 
+  const flags = inspected ? INSPECTED : [];
+
   async function latchkey(options: LatchkeyOptions): Promise<void> {
-    const server = await startLatchkey(options);
+    const server = await startLatchkey({ ...options, flags });
     ends.push(server.stop);
     contenders.push({ server, people: await makePeople(server, options.env ?? {}, CONNECTIONS) });
   }
 
   try {
-    const bare = await startBare();
+    const bare = await startBare({ flags });
     ends.push(bare.stop);
     contenders.push({ server: bare, people: [{ email: '', password: '' }], bare: true });
-    await latchkey({ name: 'embedded', flags: profiling(profile) });
+    await latchkey({ name: 'embedded' });
     if (against) await latchkey({ name: 'other checkout', checkout: against });
     if (!narrow) {
-      await latchkey({ name: 'two workers', env: { LATCHKEY_WORKERS: '2' } });
+      if (!inspected) await latchkey({ name: 'two workers', env: { LATCHKEY_WORKERS: '2' } });
       const postgres = await startPostgres({ durable: true });
       ends.push(postgres.stop);
       const redis = await startRedis();
@@ -48,9 +51,4 @@ export async function startContenders({ narrow, profile, against }: Choice) {
     await stop();
     throw error;
   }
-}
-
-/** Node writes the profile into the folder when the server ends. */
-function profiling(folder: string | undefined): string[] {
-  return folder ? ['--cpu-prof', '--cpu-prof-interval=200', `--cpu-prof-dir=${folder}`] : [];
 }

@@ -72,5 +72,12 @@ function pairs(ours: Slice[], bare: Slice[]): { rate: number; cpu: number } {
 
 function medians(slices: Slice[]): Slice {
   const of = (member: keyof Slice) => median(slices.map((slice) => slice[member]));
-  return { rate: of('rate'), cpuUs: of('cpuUs'), p50: of('p50'), p99: of('p99'), rssMiB: of('rssMiB') };
+  return {
+    rate: of('rate'),
+    cpuUs: of('cpuUs'),
+    p50: of('p50'),
+    p99: of('p99'),
+    rssMiB: of('rssMiB'),
+    steps: of('steps'),
+  };
 }

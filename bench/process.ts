@@ -13,11 +13,18 @@ export function family(pid: number): number[] {
 
 /** Milliseconds of processor time, in user and kernel mode, of all threads. */
 export function cpuMs(pids: number[]): number {
-  return pids.reduce((sum, pid) => {
-    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
-    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-    return sum + ((Number(fields[11]) + Number(fields[12])) * 1000) / TICKS_PER_SECOND;
-  }, 0);
+  return pids.reduce((sum, pid) => sum + timesIn(`/proc/${pid}/stat`), 0);
+}
+
+/** The same of the main thread alone. */
+export function threadCpuMs(pid: number): number {
+  return timesIn(`/proc/${pid}/task/${pid}/stat`);
+}
+
+function timesIn(file: string): number {
+  const stat = readFileSync(file, 'utf8');
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+  return ((Number(fields[11]) + Number(fields[12])) * 1000) / TICKS_PER_SECOND;
 }
 
 /** Resident memory in MiB; pages that processes share are counted in each. */

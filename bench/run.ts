@@ -6,7 +6,7 @@
  *     npm run bench -- --growth PEOPLE                 that many accounts and sessions against a thousand
  *     npm run bench -- --soak MINUTES                  memory under load
  *     npm run bench -- --against CHECKOUT              another state of this project beside this one
- *     npm run bench -- --profile FOLDER                a CPU profile of the embedded default
+ *     npm run bench -- --profile OPERATION             where its processor time goes (a part of a name; `all`)
  *
  * `--write` puts what was measured into docs/performance.md and keeps the other parts.
  */
@@ -19,6 +19,8 @@ import { measureGrowth } from './growth.ts';
 import { describeMachine, fsyncRate, hashesPerSecond, versions } from './machine.ts';
 import { type Contender, type Result, runMatrix } from './matrix.ts';
 import { measureMixes } from './mixes.ts';
+import { OPERATIONS } from './operations.ts';
+import { longest, profileOperation, profileTable } from './profile.ts';
 import { writeDocument } from './report.ts';
 import { soak } from './soak.ts';
 import { measureStarts } from './starts.ts';
@@ -35,6 +37,7 @@ const { values: options } = parseArgs({
     rounds: { type: 'string', default: '5' },
     seconds: { type: 'string' },
     profile: { type: 'string' },
+    functions: { type: 'string', default: '0' },
     against: { type: 'string' },
   },
 });
@@ -53,10 +56,15 @@ const before = fsyncRate(tmpdir());
 print(`${Math.round(before)} fsync/s`);
 const found: Partial<Findings> = {};
 const parts = chosenParts();
-if (parts.includes('starts')) found.starts = { starts: await startTimes() };
-if (parts.includes('table') || parts.includes('mixes') || parts.includes('soak')) await onServers();
-if (parts.includes('growth')) found.growth = await growthTo(Number(options.growth));
-if (options.write) write();
+if (options.profile) await profiles(options.profile);
+else await measure();
+
+async function measure(): Promise<void> {
+  if (parts.includes('starts')) found.starts = { starts: await startTimes() };
+  if (parts.includes('table') || parts.includes('mixes') || parts.includes('soak')) await onServers();
+  if (parts.includes('growth')) found.growth = await growthTo(Number(options.growth));
+  if (options.write) write();
+}
 
 /** Growth and soak take long, and only when they are asked for. */
 function chosenParts(): Part[] {
@@ -65,7 +73,7 @@ function chosenParts(): Part[] {
   if (options.growth || options.soak) {
     return [...(options.growth ? ['growth' as const] : []), ...(options.soak ? ['soak' as const] : [])];
   }
-  return options.only || options.against || options.profile ? ['table'] : ['starts', 'table', 'mixes'];
+  return options.only || options.against ? ['table'] : ['starts', 'table', 'mixes'];
 }
 
 function unknown(name: string): never {
@@ -81,10 +89,10 @@ async function startTimes() {
 }
 
 async function onServers(): Promise<void> {
-  const small = options.quick || options.narrow || Boolean(options.profile ?? options.against);
+  const small = options.quick || options.narrow || Boolean(options.against);
   const narrow = small || !parts.includes('table');
-  const { profile, against } = options;
-  const { contenders, stop } = await startContenders({ narrow, profile, against });
+  const { against } = options;
+  const { contenders, stop } = await startContenders({ narrow, against });
   const { server, people } = contenders.find((each) => each.server.name === 'embedded') as Contender;
   try {
     if (parts.includes('mixes')) {
@@ -99,6 +107,24 @@ async function onServers(): Promise<void> {
     if (parts.includes('soak')) {
       found.soak = { soak: await soak(server, people, Number(options.soak)) };
       print(JSON.stringify(found.soak));
+    }
+  } finally {
+    await stop();
+  }
+}
+
+/** Main thread, microseconds a step; the longest functions of the last server below. */
+async function profiles(name: string): Promise<void> {
+  const { contenders, stop } = await startContenders({ narrow: options.narrow, inspected: true });
+  try {
+    for (const operation of OPERATIONS) {
+      if (name !== 'all' && !operation.name.includes(name)) continue;
+      const found = await profileOperation(operation, contenders, length);
+      print(`\n${operation.name}`);
+      for (const [part = '', ...cells] of profileTable(found)) {
+        print(part.padEnd(28) + cells.map((cell) => cell.padStart(20)).join(''));
+      }
+      for (const line of longest(found, Number(options.functions))) print(line);
     }
   } finally {
     await stop();

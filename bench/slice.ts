@@ -15,6 +15,8 @@ export interface Slice {
   p50: number;
   p99: number;
   rssMiB: number;
+  /** How many there were. */
+  steps: number;
 }
 
 export interface Load {
@@ -63,6 +65,7 @@ async function runSlice(server: Server, steps: (() => Promise<void>)[], seconds:
     p50: at(latencies, 0.5),
     p99: at(latencies, 0.99),
     rssMiB: rssMiB(pids),
+    steps: latencies.length,
   };
 }
 

@@ -200,6 +200,11 @@ export async function createApp(services: Services, { draining, metrics }: AppOp
     trustProxy: settings.trustProxy,
     // With a token it is asked by its inner address, too; without one, a name that leads here must not open it.
     anyHostPaths: settings.metricsToken ? [...HEALTH_PATHS, METRICS_PATH] : HEALTH_PATHS,
+    // Rules for addresses that are due to be read again are asked on the long way.
+    ready: (req, res) =>
+      services.addresses.refreshed() === undefined &&
+      services.addresses.verdictOf(requestContext(req).address) !== 'block' &&
+      protocol.ready(req, res),
     observe: requestLog({ log, quietPaths: [...HEALTH_PATHS, METRICS_PATH], onFinished: metrics.finished }),
     next: turnAway({
       rules: services.addresses,

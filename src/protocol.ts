@@ -21,7 +21,7 @@ import { createLogoutNotices } from './oidc/logout-notice.ts';
 import { createSurroundings } from './oidc/middleware.ts';
 import { createOneUnit } from './oidc/one-unit.ts';
 import { createPollingLimit } from './oidc/polling.ts';
-import { createProvider, MACHINE_PATHS, ROUTES } from './oidc/provider.ts';
+import { createProvider, MACHINE_PATHS, READ_ONLY, ROUTES } from './oidc/provider.ts';
 import { createRefreshReplay } from './oidc/refresh-replay.ts';
 import { createRefuser } from './oidc/refusal.ts';
 import { createSourceLimit } from './oidc/source-limit.ts';
@@ -67,7 +67,8 @@ export async function createProtocol(services: Services, options: ProtocolOption
       RefreshToken: replay.rows,
       Client: clientRows(services),
     } as never,
-    grantLives: rows.Grant.lives,
+    openGrant: rows.Grant.open,
+    readsOnly: (path) => READ_ONLY.has(path),
     visitorOf: options.visitorOf,
     arrivedAt,
   });
@@ -120,6 +121,7 @@ export async function createProtocol(services: Services, options: ProtocolOption
   return {
     flows,
     listener: issuing.listener,
+    ready: issuing.ready,
     findAccessToken,
     /** Whether the core answers this address. */
     serves(url: string): boolean {

@@ -54,6 +54,15 @@ test('a finished request is one line: method, path, status, time, id and address
   assert.doesNotMatch(written.join(''), new RegExp(CANARY));
 });
 
+test('whatever stands in a path, the line is the JSON of it', async (t) => {
+  const { port, lines } = await logged(t);
+  const paths = ['/a"b', '/a\\b', '/a"\\u0041', "/it's", '/token=secret', '/%22%5c'];
+  for (const path of paths)
+    await raw(port, `GET ${path} HTTP/1.1\r\nHost: 127.0.0.1:${port}\r\nConnection: close\r\n\r\n`);
+  const found = (await lines(paths.length)).map(({ path }) => path);
+  assert.deepEqual(found, paths.with(4, '/token=[redacted]'));
+});
+
 test('refused, failed, quiet and broken-off requests are logged as what they are', async (t) => {
   const { origin, port, lines } = await logged(t);
   await raw(port, 'GET /x HTTP/1.1\r\nHost: evil.example\r\nConnection: close\r\n\r\n');

@@ -7,6 +7,17 @@ export interface Artifact {
   consumedAt?: number;
 }
 
+/** An artifact whose grant lives, if it has one, with the row of that grant as it is stored. */
+export interface LivingArtifact extends Artifact {
+  grant?: StoredGrant;
+}
+
+export interface StoredGrant {
+  id: string;
+  /** Sealed by `sessions`. */
+  payload: string;
+}
+
 export interface ArtifactKeys {
   grantId?: string | undefined;
   userCode?: string | undefined;
@@ -24,8 +35,8 @@ export interface Artifacts {
   /** False when the id is known already (replay ids; RFC 9449 section 11.1, RFC 7523 section 3). */
   insert(kind: string, id: string, payload: Record<string, unknown>, expiresAt: number): Promise<boolean>;
   find(kind: string, id: string): Promise<Artifact | undefined>;
-  /** As `find`, and only while its grant lives, where one look can tell both. */
-  findLiving?(kind: string, id: string): Promise<Artifact | undefined>;
+  /** As `find`, and only while its grant lives; one look tells both and brings the grant. */
+  findLiving(kind: string, id: string): Promise<LivingArtifact | undefined>;
   findByUserCode(kind: string, userCode: string): Promise<Artifact | undefined>;
   /** Compare-and-swap: true for exactly one caller, whatever the number of parallel ones. The caller has loaded the
    * value before: one that a store lost in between may be consumed once. */

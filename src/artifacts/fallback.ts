@@ -6,7 +6,7 @@
 import { storageUnavailable } from '../db/database.ts';
 import type { Keyring } from '../keyring/keyring.ts';
 import { AFTERLIFE_MS, type Artifact, type Artifacts } from './artifacts.ts';
-import type { Ledger } from './ledger.ts';
+import type { Known, Ledger } from './ledger.ts';
 import type { RedisValues, StoredValue } from './redis.ts';
 import { artifactRow, openRow, userCodeHash } from './sql.ts';
 import type { Watch } from './watch.ts';
@@ -53,23 +53,24 @@ export function createFallback({ sql, ledger, values, watch, keyring }: Fallback
     return { value: answer, doubt };
   }
 
-  async function find(row: string): Promise<Artifact | undefined> {
+  async function find(row: string, look = ledger.look): Promise<{ artifact: Artifact; known: Known } | undefined> {
     const { value, doubt } = await inRedis(row);
-    let known = await ledger.look(row, grantOf(value?.payload));
+    let known = await look(row, grantOf(value?.payload));
     const mark = known.row;
     if (mark?.ended_at || known.grantEnded) return undefined;
     const inSql = openRow(keyring, mark);
     if (inSql && !(value && value.writtenAt > (mark?.written_at ?? 0))) {
       const grantId = grantOf(inSql.payload);
-      if (grantId !== undefined && grantId !== grantOf(value?.payload)) known = await ledger.look(row, grantId);
-      return known.grantEnded ? undefined : inSql;
+      if (grantId !== undefined && grantId !== grantOf(value?.payload)) known = await look(row, grantId);
+      return known.grantEnded ? undefined : { artifact: inSql, known };
     }
     if (!value) {
       if (doubt !== undefined && !mark) throw storageUnavailable(doubt);
       return undefined;
     }
     const consumedAt = mark?.consumed_at;
-    return consumedAt ? { payload: value.payload, consumedAt } : { payload: value.payload };
+    const { payload } = value;
+    return { artifact: consumedAt ? { payload, consumedAt } : { payload }, known };
   }
 
   /** Until when a mark has to stay so that no copy of the value outlives it. */
@@ -98,12 +99,20 @@ export function createFallback({ sql, ledger, values, watch, keyring }: Fallback
     // A replay id that is forgotten opens a door.
     insert: sql.insert,
 
-    find: (kind, id) => find(artifactRow(kind, id)),
+    find: async (kind, id) => (await find(artifactRow(kind, id)))?.artifact,
+
+    async findLiving(kind, id) {
+      const found = await find(artifactRow(kind, id), ledger.lookLiving);
+      if (!found) return undefined;
+      const { artifact, known } = found;
+      if (grantOf(artifact.payload) === undefined) return artifact;
+      return known.grant && { ...artifact, grant: { id: known.grant.id, payload: known.grant.payload } };
+    },
 
     async findByUserCode(kind, userCode) {
       const { answer, doubt } = await ask(() => values.rowOfUserCode(kind, userCode));
       const row = answer ?? (await ledger.rowOfUserCode(userCodeHash(keyring, kind, userCode)));
-      if (row !== undefined) return find(row);
+      if (row !== undefined) return (await find(row))?.artifact;
       if (doubt !== undefined) throw storageUnavailable(doubt);
       return undefined;
     },

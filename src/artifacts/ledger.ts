@@ -4,6 +4,8 @@
  * with old values, and opens nothing again.
  */
 import type { Database } from '../db/database.ts';
+import type { StoredGrant } from './artifacts.ts';
+import { GRANT_LIVES } from './sql.ts';
 
 export interface LedgerRow {
   id: string;
@@ -24,20 +26,34 @@ const CONSUME = `INSERT INTO artifacts (id, kind, payload, consumed_at, expires_
       ELSE excluded.expires_at END
   WHERE artifacts.consumed_at IS NULL AND artifacts.ended_at IS NULL`;
 
+const LOOK = `SELECT id, payload, consumed_at, ended_at, written_at FROM artifacts WHERE id = ? OR id = ?
+  UNION ALL SELECT id, '', NULL, expires_at, NULL FROM tombstones WHERE id = ?`;
+/** The id of a grant's own row has no colon: it is none of the others. */
+const LOOK_LIVING = `${LOOK}
+  UNION ALL SELECT g.id, g.payload, NULL, NULL, NULL FROM grants g WHERE g.id = ? AND ${GRANT_LIVES}`;
+
+/** What a look found. */
+export interface Known {
+  row: LedgerRow | undefined;
+  /** Here, or as a whole by `sessions`. */
+  grantEnded: boolean;
+  /** The grant's own row while it lives, where that was asked. */
+  grant?: StoredGrant | undefined;
+}
+
 export function createLedger(db: Database) {
   const grantRow = (grantId: string) => `${GRANT}:${grantId}`;
 
   return {
-    /** The row of a value, and whether its grant has ended (here, or as a whole by `sessions`). One statement. */
-    async look(row: string, grantId: string | undefined): Promise<{ row: LedgerRow | undefined; grantEnded: boolean }> {
-      const rows = await db.all<LedgerRow>(
-        `SELECT id, payload, consumed_at, ended_at, written_at FROM artifacts WHERE id = ? OR id = ?
-         UNION ALL SELECT id, '', NULL, expires_at, NULL FROM tombstones WHERE id = ?`,
-        row,
-        grantId === undefined ? NOTHING : grantRow(grantId),
-        grantId === undefined ? NOTHING : `grant:${grantId}`,
-      );
-      return { row: rows.find(({ id }) => id === row), grantEnded: rows.some(({ id }) => id !== row) };
+    /** The row of a value, and whether its grant has ended. One statement. */
+    async look(row: string, grantId: string | undefined): Promise<Known> {
+      return known(await db.all<LedgerRow>(LOOK, ...idsOf(row, grantId)), row);
+    },
+
+    /** The same, with the grant itself while it lives. */
+    async lookLiving(row: string, grantId: string | undefined): Promise<Known> {
+      if (grantId === undefined) return known(await db.all<LedgerRow>(LOOK, ...idsOf(row, undefined)), row);
+      return known(await db.all<LedgerRow>(LOOK_LIVING, ...idsOf(row, grantId), grantId), row, grantId);
     },
 
     async rowOfUserCode(hash: string): Promise<string | undefined> {
@@ -57,6 +73,18 @@ export function createLedger(db: Database) {
     end: (kind: string, row: string, expiresAt: number) => end(kind, row, expiresAt),
     endGrant: (grantId: string, expiresAt: number) => end(GRANT, grantRow(grantId), expiresAt),
   };
+
+  function idsOf(row: string, grantId: string | undefined): [string, string, string] {
+    return grantId === undefined ? [row, NOTHING, NOTHING] : [row, grantRow(grantId), `grant:${grantId}`];
+  }
+
+  function known(rows: LedgerRow[], row: string, grantId?: string): Known {
+    return {
+      row: rows.find(({ id }) => id === row),
+      grantEnded: rows.some(({ id }) => id !== row && id !== grantId),
+      grant: grantId === undefined ? undefined : rows.find(({ id }) => id === grantId),
+    };
+  }
 
   async function end(kind: string, row: string, expiresAt: number): Promise<void> {
     await db.run(

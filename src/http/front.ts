@@ -22,6 +22,8 @@ export interface FrontOptions {
   /** Sees every request, also the refused ones, before anything else happens to it. */
   observe?: Listener;
   onMisdirected?: (host: string, req: IncomingMessage) => void;
+  /** Answers at once what is the same for everybody, before anything is set on the response; false: go on. */
+  ready?: (req: IncomingMessage, res: ServerResponse) => boolean;
   next: Listener;
 }
 
@@ -33,7 +35,7 @@ const PROXY_HEADER =
 
 /** @throws Error when `trustProxy` has an entry that is no network. */
 export function createFront(options: FrontOptions): Listener {
-  const { issuer, observe, next } = options;
+  const { issuer, observe, ready, next } = options;
   const trusted = createTrust(options.trustProxy);
   const anyHost = new Set(options.anyHostPaths);
   const hosts = hostsOf(issuer);
@@ -42,13 +44,15 @@ export function createFront(options: FrontOptions): Listener {
   const encrypted = issuer.protocol === 'https:';
 
   return (req, res) => {
-    receive(req, res, trusted);
+    receive(req, trusted);
     observe?.(req, res);
     const { search, path } = target(req);
     const fault =
       methodFault(req) ??
       targetFault(req.url ?? '') ??
       (anyHost.has(path) ? undefined : addressFault(req, path + search));
+    if (!fault && ready?.(req, res)) return;
+    res.setHeader('X-Request-ID', requestContext(req).id);
     tellTheTruth(req, truth);
     if (fault) return refuse(req, res, fault);
     next(req, res);
@@ -73,7 +77,7 @@ function hostsOf(issuer: URL): Set<string> {
 }
 
 /** Headers of proxies are gone afterwards, from wherever they came. */
-function receive(req: IncomingMessage, res: ServerResponse, trusted: (address: string) => boolean): void {
+function receive(req: IncomingMessage, trusted: (address: string) => boolean): void {
   const { headers } = req;
   const peer = peerOf(req.socket);
   const id = randomUUID();
@@ -85,7 +89,6 @@ function receive(req: IncomingMessage, res: ServerResponse, trusted: (address: s
     delete headers[name];
   }
   rememberRequest(req, { id, address, peer, forwarded, startedAt: performance.now() });
-  res.setHeader('X-Request-ID', id);
 }
 
 /** A connection keeps its peer. */

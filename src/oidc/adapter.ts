@@ -4,7 +4,7 @@
  * and a replay id that is known already throws on insertion (both become OAuth answers, not a 500).
  */
 import Provider, { type Adapter, type AdapterPayload, errors } from 'oidc-provider';
-import type { Artifact, Artifacts } from '../artifacts/artifacts.ts';
+import type { Artifact, Artifacts, LivingArtifact, StoredGrant } from '../artifacts/artifacts.ts';
 import { mayBe } from '../artifacts/identifier.ts';
 import { orUnavailable } from './unavailable.ts';
 
@@ -29,7 +29,10 @@ export interface ModelRows {
 export interface AdapterOptions {
   artifacts: Artifacts;
   rows: Partial<Record<string, ModelRows>>;
-  grantLives(grantId: string): Promise<boolean>;
+  /** Opens a grant's row that came with something else. */
+  openGrant(row: StoredGrant): object;
+  /** Whether requests to this path change nothing that they read. */
+  readsOnly(path: string): boolean;
   /** When a request came, in milliseconds since 1970. */
   arrivedAt(req: import('node:http').IncomingMessage): number;
   /** The address and user agent of the request under way. */
@@ -54,10 +57,28 @@ export function createAdapter(options: AdapterOptions): (model: string) => Adapt
     return { ...options.visitorOf(ctx.req), sessionUid: ctx.oidc?.session?.uid };
   }
 
+  /** Of requests that only read: the grant that their access token was read with, for the core asks for it next. */
+  const carried = new WeakMap<object, StoredGrant>();
+
+  function carry(grant: StoredGrant): void {
+    const ctx = Provider.ctx;
+    if (ctx && options.readsOnly(ctx.path)) carried.set(ctx, grant);
+  }
+
+  function withCarried(rows: ModelRows): ModelRows {
+    return {
+      ...rows,
+      async find(id) {
+        const grant = carried.get(Provider.ctx ?? rows);
+        return grant?.id === id ? options.openGrant(grant) : rows.find(id);
+      },
+    };
+  }
+
   return (model) => {
     const rows = options.rows[model];
-    const adapter = rows ? rowsAdapter(model, rows, visit) : artifactAdapter(model, options);
-    return guarded(adapter);
+    if (!rows) return guarded(artifactAdapter(model, options, carry));
+    return guarded(rowsAdapter(model, model === 'Grant' ? withCarried(rows) : rows, visit));
   };
 }
 
@@ -80,7 +101,11 @@ function rowsAdapter(model: string, rows: ModelRows, visit: () => Visit): Adapte
   };
 }
 
-function artifactAdapter(kind: string, { artifacts, grantLives, arrivedAt }: AdapterOptions): Adapter {
+function artifactAdapter(
+  kind: string,
+  { artifacts, arrivedAt }: AdapterOptions,
+  onGrant: (grant: StoredGrant) => void,
+): Adapter {
   const parallelMs = PARALLEL_MS[kind];
 
   /** @throws InvalidGrant for who lost a race and would pass for a thief. */
@@ -93,18 +118,17 @@ function artifactAdapter(kind: string, { artifacts, grantLives, arrivedAt }: Ada
   /** Opaque access tokens may sit in a volatile store, so SQL is asked whether their grant still lives. */
   async function loaded(id: string): Promise<AdapterPayload | undefined> {
     if (!mayBe(kind, id)) return undefined;
-    const living = kind === 'AccessToken' ? artifacts.findLiving : undefined;
-    const artifact = await (living ?? artifacts.find)(kind, id);
+    const artifact: LivingArtifact | undefined = await (kind === 'AccessToken'
+      ? artifacts.findLiving(kind, id)
+      : artifacts.find(kind, id));
     if (!artifact) {
       // Revoked while its store is away, a token must not come back with the store (RFC 7009 section 2.2).
       const revoking = Provider.ctx?.oidc?.route === 'revocation';
       if (revoking && artifacts.volatile?.away()) await artifacts.destroy(kind, id);
       return undefined;
     }
-    const grantId = artifact.payload['grantId'];
-    if (kind === 'AccessToken' && !living && typeof grantId === 'string' && !(await grantLives(grantId)))
-      return undefined;
     refuseParallel(artifact);
+    if (artifact.grant) onGrant(artifact.grant);
     return restored(id, artifact);
   }
 
@@ -142,9 +166,11 @@ function artifactAdapter(kind: string, { artifacts, grantLives, arrivedAt }: Ada
   };
 }
 
+/** The payload is a new object each time it is read: it is completed, not copied. */
 function restored(id: string, { payload, consumedAt }: Artifact): AdapterPayload {
-  const consumed = consumedAt === undefined ? {} : { consumed: Math.floor(consumedAt / 1000) };
-  return { ...payload, jti: id, ...consumed } as AdapterPayload;
+  payload['jti'] = id;
+  if (consumedAt !== undefined) payload['consumed'] = Math.floor(consumedAt / 1000);
+  return payload as AdapterPayload;
 }
 
 function guarded(adapter: Adapter): Adapter {

@@ -7,6 +7,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { brotliCompressSync, gzipSync } from 'node:zlib';
 import type { Context, Middleware } from 'koa';
 import type { JWK } from 'oidc-provider';
+import { requestContext } from '../http/request-context.ts';
 import { CACHE_LIFE } from './key-states.ts';
 import { ROUTES } from './provider.ts';
 
@@ -18,7 +19,7 @@ const KEPT = new Set(['x-request-id', 'connection']);
 
 type Coding = 'br' | 'gzip' | 'identity';
 /** The bytes are a string of as many characters, which Node sends in one piece with the headers. */
-type Document = Map<Coding, { bytes: string; etag: string; headers: Record<string, string | number> }>;
+type Document = Map<Coding, { bytes: string; etag: string; headers: string[]; unchanged: string[] }>;
 
 export interface DocumentsOptions {
   published: { keys: JWK[] };
@@ -64,17 +65,25 @@ export function createDocuments({ published, headers }: DocumentsOptions) {
     return new Map(
       codings.map(([coding, coded]) => {
         const etag = `"${hash}-${coding}"`;
-        const all = {
+        const always = {
           ...headers,
           'Access-Control-Allow-Origin': '*',
           'Cache-Control': `public, max-age=${CACHE_LIFE}`,
           ETag: etag,
           Vary: 'Accept-Encoding',
+        };
+        const content = {
           'Content-Type': type,
-          'Content-Length': coded.length,
+          'Content-Length': String(coded.length),
           ...(coding === 'identity' ? {} : { 'Content-Encoding': coding }),
         };
-        return [coding, { bytes: coded.toString('latin1'), etag, headers: all }];
+        // Flat, Node takes them as they are, where nothing else is set on the answer.
+        const flat = (all: object) => Object.entries(all).flat() as string[];
+        const unchanged = flat(always);
+        return [
+          coding,
+          { bytes: coded.toString('latin1'), etag, headers: [...unchanged, ...flat(content)], unchanged },
+        ];
       }),
     );
   }
@@ -86,14 +95,17 @@ function send(req: IncomingMessage, res: ServerResponse, document: Document | un
   const form = document?.get(codingFor(req.headers['accept-encoding']));
   if (!form) return false;
   if (isKnown(req.headers['if-none-match'], form.etag)) {
-    const { 'Content-Type': _type, 'Content-Length': _length, 'Content-Encoding': _coding, ...rest } = form.headers;
-    res.writeHead(304, rest).end();
+    res.writeHead(304, withId(form.unchanged, req, res)).end();
   } else {
-    res.writeHead(200, form.headers);
+    res.writeHead(200, withId(form.headers, req, res));
     if (req.method === 'HEAD') res.end();
     else res.end(form.bytes, 'latin1');
   }
   return true;
+}
+
+function withId(headers: string[], req: IncomingMessage, res: ServerResponse): string[] {
+  return res.hasHeader('X-Request-ID') ? headers : headers.concat('X-Request-ID', requestContext(req).id);
 }
 
 /** RFC 9110 section 12.5.3; a coding with weight zero is refused. */

@@ -34,6 +34,9 @@ export async function createIssuing({ keys, build, headers }: IssuingOptions) {
     /** To be asked for each use: it is another one after a rotation. */
     provider: (): Provider => current.provider,
 
+    /** What is ready as bytes, answered in front of everything. @returns whether it was. */
+    ready: (req: IncomingMessage, res: ServerResponse): boolean => current.documents.answer(req, res),
+
     listener(req: IncomingMessage, res: ServerResponse): void {
       const { documents, handle } = current;
       if (!documents.answer(req, res)) void handle(req, res);

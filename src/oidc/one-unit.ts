@@ -4,6 +4,7 @@
  */
 import { errors, type KoaContextWithOIDC } from 'oidc-provider';
 import { AppError } from '../errors.ts';
+import { READ_ONLY } from './provider.ts';
 import type { Refuse } from './refusal.ts';
 
 export interface OneUnitOptions {
@@ -17,7 +18,11 @@ export interface OneUnitOptions {
 type OIDCProviderError = errors.OIDCProviderError;
 
 export function createOneUnit({ inRequest, refuse, overtaken, onBug }: OneUnitOptions) {
-  return async function oneUnit(ctx: KoaContextWithOIDC, next: () => Promise<void>): Promise<void> {
+  // Where nothing is promised there is nothing to wait for, and no commit waits for it.
+  return (ctx: KoaContextWithOIDC, next: () => Promise<void>): Promise<void> =>
+    READ_ONLY.has(ctx.path) ? next() : oneUnit(ctx, next);
+
+  async function oneUnit(ctx: KoaContextWithOIDC, next: () => Promise<void>): Promise<void> {
     try {
       await inRequest(next);
     } catch (error) {
@@ -31,5 +36,5 @@ export function createOneUnit({ inRequest, refuse, overtaken, onBug }: OneUnitOp
       const headers = { 'Retry-After': String(error.retryAfter ?? 1) };
       await refuse(ctx, { status: 503, error: 'temporarily_unavailable', description: error.message, headers });
     }
-  };
+  }
 }

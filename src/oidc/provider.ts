@@ -44,6 +44,9 @@ export const MACHINE_PATHS: ReadonlySet<string> = new Set([
   ROUTES.device_authorization,
 ]);
 
+/** Of these, the ones at which nothing is stored but ids that must not come twice. */
+export const READ_ONLY: ReadonlySet<string> = new Set([ROUTES.userinfo, ROUTES.introspection]);
+
 /** The client by which the hosted account pages sign people in; its codes can't be redeemed. */
 export const ACCOUNT_CLIENT_ID = 'latchkey-account';
 

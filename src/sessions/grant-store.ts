@@ -38,9 +38,12 @@ const SEEN_GRAIN_MS = 60_000;
 
 export function createGrantStore({ db, keyring }: { db: Database; keyring: Keyring }) {
   const context = (id: string) => `grants|payload|${id}`;
-  const opened = (row: GrantRow) => keyring.openJson<GrantPayload>('payload', row.payload, context(row.id));
+  const opened = (row: Pick<GrantRow, 'id' | 'payload'>) =>
+    keyring.openJson<GrantPayload>('payload', row.payload, context(row.id));
 
   return {
+    open: opened,
+
     async upsert(
       id: string,
       payload: Record<string, unknown>,
@@ -67,12 +70,9 @@ export function createGrantStore({ db, keyring }: { db: Database; keyring: Keyri
 
     /** Nobody looks for what the same request has made; what it takes for won must not be stored for this question. */
     async find(id: string): Promise<GrantPayload | undefined> {
-      const row = await db.committed.one<GrantRow>(`SELECT * FROM grants g WHERE id = ? AND ${LIVING}`, id);
+      const sql = `SELECT g.id, g.payload FROM grants g WHERE id = ? AND ${LIVING}`;
+      const row = await db.committed.one<Pick<GrantRow, 'id' | 'payload'>>(sql, id);
       return row && opened(row);
-    },
-
-    async lives(id: string): Promise<boolean> {
-      return (await db.one(`SELECT 1 AS living FROM grants g WHERE id = ? AND ${LIVING}`, id)) !== undefined;
     },
 
     /** A refresh token of this grant was used: the app was here. */

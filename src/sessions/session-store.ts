@@ -45,12 +45,13 @@ export function createSessionStore({ db, keyring }: { db: Database; keyring: Key
   const opened = (row: Pick<SessionRow, 'id' | 'payload'>) =>
     keyring.openJson<SessionPayload>('payload', row.payload, context(row));
 
-  async function rowBy(column: 'id' | 'uid', value: string): Promise<SessionRow | undefined> {
-    return db.one<SessionRow>(
-      `SELECT * FROM sessions s WHERE ${column} = ? AND ${LIVING} ORDER BY s.last_seen_at DESC LIMIT 1`,
+  const living = <Row>(columns: string, column: 'id' | 'uid', value: string) =>
+    db.one<Row>(
+      `SELECT ${columns} FROM sessions s WHERE ${column} = ? AND ${LIVING} ORDER BY s.last_seen_at DESC LIMIT 1`,
       value,
     );
-  }
+  const payloadBy = (column: 'id' | 'uid', value: string) =>
+    living<Pick<SessionRow, 'id' | 'payload'>>('s.id, s.payload', column, value);
 
   function upserting(
     id: string,
@@ -91,13 +92,13 @@ export function createSessionStore({ db, keyring }: { db: Database; keyring: Key
 
     /** By the cookie's value. The payload comes back with its `jti`, as the protocol core saved it. */
     async find(id: string): Promise<(SessionPayload & { jti: string }) | undefined> {
-      const row = await rowBy('id', storedIdentifier(id));
+      const row = await payloadBy('id', storedIdentifier(id));
       return row && { ...opened(row), jti: id };
     },
 
     /** Without the cookie's value, which is not stored: enough to know who and whether. */
     async findByUid(uid: string): Promise<SessionPayload | undefined> {
-      const row = await rowBy('uid', uid);
+      const row = await payloadBy('uid', uid);
       return row && opened(row);
     },
 
@@ -107,7 +108,7 @@ export function createSessionStore({ db, keyring }: { db: Database; keyring: Key
 
     /** The living session of a cookie value, and its row; notes that it was seen. */
     async current(id: string, visitor: Visitor): Promise<{ row: SessionRow; payload: SessionPayload } | undefined> {
-      const row = await rowBy('id', storedIdentifier(id));
+      const row = await living<SessionRow>('*', 'id', storedIdentifier(id));
       const now = Date.now();
       if (!row || row.expires_at <= now) return undefined;
       if (now - row.last_seen_at > SEEN_GRAIN_MS) {

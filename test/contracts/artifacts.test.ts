@@ -75,6 +75,15 @@ function artifactContract(name: string, open: () => Promise<{ artifacts: Artifac
       assert.notEqual(await artifacts.find('AccessToken', other), undefined);
     });
 
+    test('what hangs on a grant is only found living while that grant is there', async () => {
+      const [free, orphan] = [newIdentifier(), newIdentifier()];
+      await artifacts.upsert('AccessToken', free, { step: 1 }, soon(), {});
+      await artifacts.upsert('AccessToken', orphan, { grantId: 'nowhere' }, soon(), { grantId: 'nowhere' });
+      assert.deepEqual(await artifacts.findLiving('AccessToken', free), { payload: { step: 1 } });
+      assert.equal(await artifacts.findLiving('AccessToken', orphan), undefined);
+      assert.notEqual(await artifacts.find('AccessToken', orphan), undefined);
+    });
+
     test('a device code is found by its user code', async () => {
       const id = newIdentifier();
       await artifacts.upsert('DeviceCode', id, { id, userCode: 'WDJBMJHT' }, soon(), { userCode: 'WDJBMJHT' });

@@ -234,8 +234,8 @@ export const HOLES: Proof[] = [
   ]),
   proof('secrets in logs', 'security-canary.test.ts', 'secrets in logs: whatever went through is in no line', [
     'src/http/request-log.ts',
-    'this.path = cleanText(shortPath(path));',
-    'this.path = cleanText(path);',
+    'quoted(shortPath(path))',
+    'quoted(path)',
   ]),
   proof('failing open', 'bad-input-storage.test.ts', 'P38: while the store is away nothing is said to be revoked', [
     'src/oidc/unavailable.ts',
