@@ -99,7 +99,7 @@ export async function createApp(services: Services, { draining, metrics }: AppOp
       lacksCodes: services.recoveryCodes.lacking,
       passwords: settings.emailSignIn !== 'instead',
       offers: createPasskeyOffer(services),
-      secondFactorForAll: settings.factors.required === 'everybody',
+      secondFactorDemanded: services.secondFactor.demanded,
     }),
     passwordLength,
     emailSignIn: settings.emailSignIn,
@@ -128,6 +128,7 @@ export async function createApp(services: Services, { draining, metrics }: AppOp
     sessions,
     accounts,
     isFresh: services.isFresh,
+    sufficesHere: services.secondFactor.sufficesHere,
   });
   mountAccountPages(router, { ...login, entrance, csrf });
   const limits = edgeLimits({

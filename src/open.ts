@@ -57,6 +57,7 @@ export async function openForCommand(options: ServeOptions): Promise<CommandServ
     'sessions',
     'addresses',
     'factors',
+    'roles',
     'clients',
     'mailer',
     'outbox',

@@ -128,6 +128,7 @@ export async function createProtocol(services: Services, options: ProtocolOption
       secureCookies,
       lifetimes: settings.ttl,
       strongTtl: settings.factors.strongTtl,
+      sufficesHere: services.secondFactor.sufficesHere,
       resources: services.resources,
       locales: [...i18n.locales],
       links: services.branding.links,
@@ -135,7 +136,13 @@ export async function createProtocol(services: Services, options: ProtocolOption
       loadExistingGrant: createGrantLoader(services.consents, (ctx) => options.originOf(ctx, 'protocol')),
       async findAccount(id) {
         const account = await accounts.living(id);
-        return account && { accountId: account.id, claims: () => claimsOf(account) };
+        if (!account) return undefined;
+        const claims = async (_use: string, scope: string) => {
+          // Whose scope it is not gets them by the claims parameter neither.
+          const roles = scope.split(' ').includes('roles') ? { roles: await services.roles.of(account.id) } : {};
+          return { ...claimsOf(account), ...roles };
+        };
+        return { accountId: account.id, claims };
       },
       interactionUrl: (ctx, interaction) => flows.begin(ctx as never, interaction),
       pages: protocolPages.pages,

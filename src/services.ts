@@ -2,6 +2,9 @@
  * doors to these. */
 import { join } from 'node:path';
 import type { Logger } from 'pino';
+import { createRoleStore } from './access/role-store.ts';
+import { createRoles } from './access/roles.ts';
+import { createSecondFactorRule } from './access/second-factor.ts';
 import { slowedEvents } from './accounts/slowed.ts';
 import { createAccountStore } from './accounts/store.ts';
 import { createSqlArtifacts } from './artifacts/sql.ts';
@@ -157,9 +160,10 @@ export async function openServices({ settings, file, log, observer }: ServicesOp
   });
   const { windows } = limits;
   const { remembered, endSessions } = createMemory({ db, keyring, audit, settings }, sessions.ending);
+  const roles = createRoles({ db, store: createRoleStore(db), audit, declared: file.roles });
   const { parts, ...people } = createPeople({
     exporters: createExporters({
-      ...{ sessions: sessionRows, grants, consents, audit, outbox: outboxStore, remembered },
+      ...{ sessions: sessionRows, grants, consents, audit, outbox: outboxStore, remembered, roles },
       factors: { of: (accountId) => factorParts.factors.of(accountId) },
     }),
     settings,
@@ -181,6 +185,10 @@ export async function openServices({ settings, file, log, observer }: ServicesOp
       const account = await parts.store.byId(id);
       return account && { to: account.emailCanonical, locale: account.profile.locale };
     },
+  });
+  const secondFactor = createSecondFactorRule({
+    ...{ everybody: settings.factors.required === 'everybody', roles, remembered: remembered.has },
+    kindsOf: factorParts.factors.kindsOf,
   });
 
   return {
@@ -212,6 +220,8 @@ export async function openServices({ settings, file, log, observer }: ServicesOp
     ...createSignIns({ ...parts, audit, windows, endSessions }, settings),
     ...factorParts,
     remembered,
+    roles,
+    secondFactor,
     pending: () => pendingMigrations(db, migrationsDir),
 
     async close(): Promise<void> {

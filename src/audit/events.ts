@@ -50,6 +50,7 @@ export const EVENT_TYPES = [
   'refresh.stolen',
   'registration.completed',
   'registration.started',
+  'roles.changed',
   'secret.rotated',
   'session.ended',
   'sign_in.disowned',

@@ -57,6 +57,6 @@ export function factorFacts(factors: Factor[]): string {
   return facts([['factors', lines]]);
 }
 
-function iso(ms: number): string {
+export function iso(ms: number): string {
   return new Date(ms).toISOString();
 }

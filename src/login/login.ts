@@ -34,8 +34,8 @@ export interface LoginOptions {
   passwords: boolean;
   /** The account has no recovery codes yet, not even used ones. */
   lacksCodes(accountId: string): Promise<boolean>;
-  /** The operator wants a second factor of everybody. */
-  secondFactorForAll: boolean;
+  /** Whether the operator wants a second factor of this person. */
+  secondFactorDemanded(accountId: string): Promise<boolean>;
   /** Whether a page that offers a passkey comes before the end of this sign-in. */
   offers(ctx: Context, account: Account, step: Step): Promise<boolean>;
   originOf(ctx: Context): Origin;
@@ -61,7 +61,7 @@ export function createLogin(options: LoginOptions) {
       amr: step.amr,
       kinds,
       demands: demandsOf(params, flow.client as never),
-      everybody: options.secondFactorForAll,
+      demanded: await options.secondFactorDemanded(account.id),
       remembered: skippable && (await options.remembered.has(ctx, account.id)),
       hasPassword: options.passwords && account.passwordHash !== null,
     });

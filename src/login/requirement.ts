@@ -11,8 +11,8 @@ export interface Situation {
   /** Factors that the account has, the strongest first. */
   kinds: FactorKind[];
   demands: Demands;
-  /** The operator wants a second factor of everybody. */
-  everybody: boolean;
+  /** The operator wants a second factor of this person. */
+  demanded: boolean;
   /** This browser was told to skip the account's own second step. It meets no demand of an application. */
   remembered: boolean;
   hasPassword: boolean;
@@ -30,13 +30,13 @@ export type Next =
   /** Nothing that this person has or can set up reaches what the application asks. */
   | { step: 'unmet' };
 
-export function nextStep({ amr, kinds, demands, everybody, remembered, hasPassword }: Situation): Next {
+export function nextStep({ amr, kinds, demands, demanded, remembered, hasPassword }: Situation): Next {
   const second = hasSecondFactor(amr);
   const unmet = demands.find((demand) => !demand.some((acr) => meets(amr, acr)));
   if (unmet) return towards(unmet, { amr, kinds, hasPassword });
   if (second || (remembered && kinds.length > 0)) return { step: 'done' };
   if (kinds.length > 0) return { step: 'factor', kinds };
-  return everybody ? { step: 'protect', kinds: ['passkey', 'totp'] } : { step: 'done' };
+  return demanded ? { step: 'protect', kinds: ['passkey', 'totp'] } : { step: 'done' };
 }
 
 function towards(

@@ -2,6 +2,7 @@
  * When the protocol must ask the person something (OpenID Connect Core 1.0 section 3.1.2.3, Initiating User
  * Registration 1.0): register, sign in, or consent. The pages that ask are in login/.
  */
+import type { Context } from 'koa';
 import { errors, interactionPolicy, type KoaContextWithOIDC } from 'oidc-provider';
 import { ACR_VALUES, acrRequest, demandsOf, satisfied } from '../factors/assurance.ts';
 
@@ -10,8 +11,20 @@ const { Check, Prompt, base } = interactionPolicy;
 /** Why the prompt `login` is asked, where the session is good but not good enough. */
 export const TOO_WEAK = 'too_weak';
 
-/** @param strongTtl seconds for which two factors stay proved. */
-export function createInteractionPolicy(strongTtl: number): interactionPolicy.DefaultPolicy {
+/** The same, where not the application but the operator asks for more. */
+export const LACKS_FACTOR = 'lacks_second_factor';
+
+export interface InteractionRules {
+  /** Seconds for which two factors stay proved. */
+  strongTtl: number;
+  /** Whether a session of this browser is as strong as the operator demands of its person. */
+  sufficesHere(ctx: Pick<Context, 'cookies'>, proof: { accountId: string; amr: readonly string[] }): Promise<boolean>;
+}
+
+export function createInteractionPolicy({
+  strongTtl,
+  sufficesHere,
+}: InteractionRules): interactionPolicy.DefaultPolicy {
   const policy = base();
   const login = policy.get('login');
   const consent = policy.get('consent');
@@ -34,6 +47,21 @@ export function createInteractionPolicy(strongTtl: number): interactionPolicy.De
       'the End-User has to be authenticated more strongly',
       'unmet_authentication_requirements',
       (ctx) => tooWeak(ctx, strongTtl),
+    ),
+  );
+
+  // An application that asked for nothing special knows what to do with this answer to `prompt=none`.
+  login.checks.add(
+    new Check(
+      LACKS_FACTOR,
+      'the End-User has to prove a second factor',
+      'login_required',
+      async ({ oidc, cookies }) => {
+        const { accountId, amr = [] } = (oidc.session ?? {}) as { accountId?: string; amr?: string[] };
+        if (accountId === undefined || (await sufficesHere({ cookies }, { accountId, amr })))
+          return Check.NO_NEED_TO_PROMPT;
+        return Check.REQUEST_PROMPT;
+      },
     ),
   );
 
