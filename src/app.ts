@@ -99,6 +99,7 @@ export async function createApp(services: Services, { draining, metrics }: AppOp
       lacksCodes: services.recoveryCodes.lacking,
       passwords: settings.emailSignIn !== 'instead',
       offers: createPasskeyOffer(services),
+      hasLapsed: services.rows.Session.hasLapsed,
       secondFactorDemanded: services.secondFactor.demanded,
     }),
     passwordLength,

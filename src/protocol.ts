@@ -127,7 +127,7 @@ export async function createProtocol(services: Services, options: ProtocolOption
       cookieKeys: options.cookieKeys,
       secureCookies,
       lifetimes: settings.ttl,
-      strongTtl: settings.factors.strongTtl,
+      hasLapsed: rows.Session.hasLapsed,
       sufficesHere: services.secondFactor.sufficesHere,
       resources: services.resources,
       locales: [...i18n.locales],

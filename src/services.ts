@@ -126,7 +126,7 @@ export async function openServices({ settings, file, log, observer }: ServicesOp
   const clients = createClients({ db, audit, store: clientStore, validate, resourceScopes: resources.scopes });
   const consents = createConsents({ db, audit, store: createConsentStore(db) });
   const grants = createGrantStore({ db, keyring });
-  const sessionRows = createSessionStore({ db, keyring });
+  const sessionRows = createSessionStore({ db, keyring, strong: settings.factors.strong });
   const refreshTokens = createRefreshTokenStore({ db, keyring, grants });
   const sessions = createSessions({
     db,

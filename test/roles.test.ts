@@ -169,6 +169,13 @@ for (const engine of ['SQLite', 'PostgreSQL']) {
       const { done } = await setUp(visitor, protect);
       assert.equal(pathOf(done), '/account/security', 'back where the person wanted to go');
       assert.ok(codeOf(await visitor.open(silent.url)));
+      assert.ok(codeOf(await visitor.open(`${silent.url}&acr_values=urn:latchkey:mfa`)));
+      await app.services.db.run(
+        'UPDATE sessions SET last_seen_at = last_seen_at - 3700000 WHERE account_id = ?',
+        person.id,
+      );
+      const rested = await visitor.open(`${silent.url}&acr_values=urn:latchkey:mfa`);
+      assert.equal(errorOf(rested), 'unmet_authentication_requirements', 'S01: unused for an hour');
       assert.equal((await byCookie('GET /api/v1/account', { send: visitor.request })).status, 200);
     });
 

@@ -71,8 +71,8 @@ export interface Settings {
   factors: {
     /** Who has to have a second factor. */
     required: 'nobody' | 'everybody';
-    /** Seconds for which two factors stay proved. */
-    strongTtl: number;
+    /** Seconds for which two factors stay proved, at most and while the session is not used. */
+    strong: { ttl: number; idle: number };
     /** Seconds for which a browser may skip the second step; 0 is never. */
     rememberedTtl: number;
   };
@@ -173,7 +173,7 @@ export function assemble(values: z.output<typeof Variables>, cwd: string, nodeEn
     emailSignIn: values.LATCHKEY_EMAIL_SIGN_IN,
     factors: {
       required: values.LATCHKEY_SECOND_FACTOR,
-      strongTtl: values.LATCHKEY_STRONG_SESSION_TTL,
+      strong: { ttl: values.LATCHKEY_STRONG_SESSION_TTL, idle: values.LATCHKEY_STRONG_SESSION_IDLE_TTL },
       rememberedTtl: values.LATCHKEY_REMEMBERED_DEVICE_TTL,
     },
     passkeys: {

@@ -23,9 +23,11 @@ export interface Flow {
   /** `ui_locales` of the request, if any. */
   uiLocales: string | undefined;
   /** The browser session that was there when the sign-in began. Times are seconds since 1970. */
-  session: { accountId: string; amr: string[]; authTime: number } | undefined;
+  session: { uid: string; accountId: string; amr: string[]; authTime: number } | undefined;
   /** That session is good, only not as strong as the application asks or the operator demands. */
   onlyTooWeak: boolean;
+  /** It is the application that asks for more. */
+  asksForMore: boolean;
 }
 
 export interface FlowsOptions {
@@ -79,6 +81,7 @@ export function createFlows({ provider, secureCookies, lifetime }: FlowsOptions)
         client: await provider().Client.find(params['client_id'] as string),
         uiLocales: params['ui_locales'] as string | undefined,
         session: session?.accountId ? signInOf(session as never) : undefined,
+        asksForMore: prompt.reasons.includes(TOO_WEAK),
         onlyTooWeak: prompt.reasons.every((reason) => reason === TOO_WEAK || reason === LACKS_FACTOR),
       };
     },
@@ -96,8 +99,18 @@ export function createFlows({ provider, secureCookies, lifetime }: FlowsOptions)
   };
 }
 
-function signInOf({ accountId, amr = [], loginTs = 0 }: { accountId: string; amr?: string[]; loginTs?: number }) {
-  return { accountId, amr, authTime: loginTs };
+function signInOf({
+  uid,
+  accountId,
+  amr = [],
+  loginTs = 0,
+}: {
+  uid: string;
+  accountId: string;
+  amr?: string[];
+  loginTs?: number;
+}) {
+  return { uid, accountId, amr, authTime: loginTs };
 }
 
 function pathOf({ uid, prompt }: { uid: string; prompt: { name: string } }): string {

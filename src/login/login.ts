@@ -36,6 +36,8 @@ export interface LoginOptions {
   lacksCodes(accountId: string): Promise<boolean>;
   /** Whether the operator wants a second factor of this person. */
   secondFactorDemanded(accountId: string): Promise<boolean>;
+  /** Whether what was proved strongly in a session at that time counts no more. */
+  hasLapsed(sessionUid: string, authTime: number): Promise<boolean>;
   /** Whether a page that offers a passkey comes before the end of this sign-in. */
   offers(ctx: Context, account: Account, step: Step): Promise<boolean>;
   originOf(ctx: Context): Origin;
@@ -148,6 +150,8 @@ export function createLogin(options: LoginOptions) {
       if (!account) return false;
       const step = { accountId: account.id, amr: session.amr, authTime: session.authTime };
       const next = await decide(ctx, flow, account, step);
+      // A factor on top of what does not count any more would lead back here.
+      if (flow.asksForMore && (await options.hasLapsed(session.uid, session.authTime))) return false;
       if (next.step === 'done' || next.step === 'password') return false;
       // What protects the account is changed by nobody who proved it long ago (ASVS 7.5.1).
       if (next.step === 'protect' && now() - session.authTime > FRESH_FOR) return false;

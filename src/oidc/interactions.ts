@@ -15,14 +15,14 @@ export const TOO_WEAK = 'too_weak';
 export const LACKS_FACTOR = 'lacks_second_factor';
 
 export interface InteractionRules {
-  /** Seconds for which two factors stay proved. */
-  strongTtl: number;
+  /** Whether what was proved strongly in a session, at that time in seconds since 1970, counts no more. */
+  hasLapsed(sessionUid: string, authTime: number): Promise<boolean>;
   /** Whether a session of this browser is as strong as the operator demands of its person. */
   sufficesHere(ctx: Pick<Context, 'cookies'>, proof: { accountId: string; amr: readonly string[] }): Promise<boolean>;
 }
 
 export function createInteractionPolicy({
-  strongTtl,
+  hasLapsed,
   sufficesHere,
 }: InteractionRules): interactionPolicy.DefaultPolicy {
   const policy = base();
@@ -46,7 +46,7 @@ export function createInteractionPolicy({
       TOO_WEAK,
       'the End-User has to be authenticated more strongly',
       'unmet_authentication_requirements',
-      (ctx) => tooWeak(ctx, strongTtl),
+      (ctx) => tooWeak(ctx, hasLapsed),
     ),
   );
 
@@ -79,16 +79,26 @@ export function createInteractionPolicy({
 }
 
 /** @throws unmet_authentication_requirements for an essential acr that no sign-in here reaches. */
-function tooWeak({ oidc }: KoaContextWithOIDC, strongTtl: number): boolean {
+async function tooWeak({ oidc }: KoaContextWithOIDC, hasLapsed: InteractionRules['hasLapsed']): Promise<boolean> {
   const { values, essential } = acrRequest(oidc.params ?? {});
   if (essential && values.length > 0 && !values.some((value) => (ACR_VALUES as readonly string[]).includes(value))) {
     throw new errors.UnmetAuthenticationRequirements('none of the requested ACRs is known here');
   }
-  const session = oidc.session as unknown as { accountId?: string; amr?: string[]; loginTs?: number } | undefined;
+  const session = oidc.session as unknown as SessionFacts | undefined;
   if (!session?.accountId) return Check.NO_NEED_TO_PROMPT;
   const demands = demandsOf(oidc.params ?? {}, oidc.client as never);
-  const proof = { amr: session.amr ?? [], authTime: session.loginTs ?? 0 };
-  return satisfied(demands, proof, strongTtl) ? Check.NO_NEED_TO_PROMPT : Check.REQUEST_PROMPT;
+  if (demands.length === 0) return Check.NO_NEED_TO_PROMPT;
+  const { uid, amr = [], loginTs = 0 } = session;
+  return satisfied(demands, { amr, lapsed: await hasLapsed(uid, loginTs) })
+    ? Check.NO_NEED_TO_PROMPT
+    : Check.REQUEST_PROMPT;
+}
+
+interface SessionFacts {
+  uid: string;
+  accountId?: string;
+  amr?: string[];
+  loginTs?: number;
 }
 
 /** Clients whose redirect anybody on the device may receive: loopback addresses and private-use schemes. */

@@ -129,7 +129,10 @@ function configuration(options: ProviderOptions): Configuration {
     loadExistingGrant: orUnavailable(options.loadExistingGrant),
     findAccount: orUnavailable(async (_ctx: KoaContextWithOIDC, id: string) => options.findAccount(id)),
     interactions: {
-      policy: createInteractionPolicy({ ...options, sufficesHere: orUnavailable(options.sufficesHere) }),
+      policy: createInteractionPolicy({
+        hasLapsed: orUnavailable(options.hasLapsed),
+        sufficesHere: orUnavailable(options.sufficesHere),
+      }),
       url: async (ctx, interaction) => options.interactionUrl(ctx, interaction as never),
     },
     clientBasedCORS: (_ctx, origin, client) =>

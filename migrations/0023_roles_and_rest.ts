@@ -1,13 +1,16 @@
-/** Which roles an account has. What roles there are is in the configuration file; names here mean nothing else. */
+/** Which roles an account has (what roles there are is in the configuration file; names here mean nothing else), and when
+ * a session was used again after a rest. Times are milliseconds since 1970. */
 import type { Knex } from 'knex';
 
 export async function up(knex: Knex): Promise<void> {
   await knex.schema.createTable('account_roles', (table) => {
     table.text('account_id').notNullable().references('accounts.id').onDelete('CASCADE');
     table.text('role').notNullable();
-    // Milliseconds since 1970.
     table.bigInteger('since').notNullable();
     table.primary(['account_id', 'role']);
+  });
+  await knex.schema.alterTable('sessions', (table) => {
+    table.bigInteger('rested_at').notNullable().defaultTo(0);
   });
 }
 
