@@ -66,6 +66,7 @@ export async function createProtocol(services: Services, options: ProtocolOption
       Client: clientRows(services),
     } as never,
     grantLives: rows.Grant.lives,
+    signedOutSince: async (id, at) => ((await accounts.byId(id))?.signedOutAt ?? 0) > at,
     visitorOf: options.visitorOf,
     arrivedAt,
   });

@@ -88,7 +88,8 @@ export function createLogin(options: LoginOptions) {
     await notices.signedIn(account, { by: originOf(ctx), client: flow.client?.clientId, amr, known });
     devices.remember(ctx, account.emailCanonical);
     // With its time: the answer is handed in again with a consent, which is no proof of anything.
-    const login = { accountId: account.id, remember: true, amr, acr: reached(amr) as string, ts: authTime };
+    const at = Date.now();
+    const login = { accountId: account.id, remember: true, amr, acr: reached(amr) as string, ts: authTime, at };
     await flows.finish(ctx, flow, { ...created, login });
   }
 

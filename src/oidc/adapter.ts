@@ -32,6 +32,8 @@ export interface AdapterOptions {
   grantLives(grantId: string): Promise<boolean>;
   /** When a request came, in milliseconds since 1970. */
   arrivedAt(req: import('node:http').IncomingMessage): number;
+  /** Whether everything of the account was ended after this time (milliseconds), at which a sign-in was finished. */
+  signedOutSince(accountId: string, at: number): Promise<boolean>;
   /** The address and user agent of the request under way. */
   visitorOf(req: import('node:http').IncomingMessage): { ip: string | null; userAgent: string | null };
 }
@@ -57,7 +59,21 @@ export function createAdapter(options: AdapterOptions): (model: string) => Adapt
   return (model) => {
     const rows = options.rows[model];
     const adapter = rows ? rowsAdapter(model, rows, visit) : artifactAdapter(model, options);
-    return guarded(adapter);
+    return guarded(model === 'Interaction' ? withoutEnded(adapter, options) : adapter);
+  };
+}
+
+/** A sign-in that was finished and waits for its browser is nobody's once the account was signed out everywhere. */
+function withoutEnded(adapter: Adapter, { signedOutSince }: AdapterOptions): Adapter {
+  return {
+    ...adapter,
+    async find(id) {
+      const found = await adapter.find(id);
+      const login = (found as { result?: { login?: { accountId: string; at?: number } } } | undefined)?.result?.login;
+      if (!found || !login || !(await signedOutSince(login.accountId, login.at ?? 0))) return found;
+      const { result: _ended, ...rest } = found as Payload;
+      return rest as AdapterPayload;
+    },
   };
 }
 

@@ -1,5 +1,5 @@
-/** Which roles an account has (what roles there are is in the configuration file; names here mean nothing else), and when
- * a session was used again after a rest. Times are milliseconds since 1970. */
+/** Which roles an account has (what roles there are is in the configuration file; names here mean nothing else), when a
+ * session was used again after a rest, and when an account was signed out everywhere. Times are milliseconds since 1970. */
 import type { Knex } from 'knex';
 
 export async function up(knex: Knex): Promise<void> {
@@ -11,6 +11,9 @@ export async function up(knex: Knex): Promise<void> {
   });
   await knex.schema.alterTable('sessions', (table) => {
     table.bigInteger('rested_at').notNullable().defaultTo(0);
+  });
+  await knex.schema.alterTable('accounts', (table) => {
+    table.bigInteger('signed_out_at').notNullable().defaultTo(0);
   });
 }
 
