@@ -2,12 +2,14 @@
 import type Router from '@koa/router';
 import type { Account } from '../accounts/store.ts';
 import type { Factor, Factors } from '../factors/factors.ts';
+import type { Passkeys } from '../factors/passkeys.ts';
 import type { Remembered } from '../factors/remembered.ts';
 import type { Area, Section } from './area.ts';
 import { createEventList, type EventListDeps } from './event-list.ts';
 
 export interface SecurityDeps extends EventListDeps {
   factors: Pick<Factors, 'of'>;
+  passkeys: Pick<Passkeys, 'possible'>;
   remembered: Pick<Remembered, 'list' | 'on'>;
   emailSignIn: 'off' | 'allowed' | 'instead';
 }
@@ -20,7 +22,7 @@ const FEW = 3;
 export type Advice = 'second-step' | 'recovery' | 'recovery-few';
 
 export function mountSecurity(router: Router, area: Area, deps: SecurityDeps): void {
-  const { factors, remembered, emailSignIn } = deps;
+  const { factors, passkeys, remembered, emailSignIn } = deps;
   const events = createEventList(deps);
 
   const section: Section = {
@@ -36,6 +38,7 @@ export function mountSecurity(router: Router, area: Area, deps: SecurityDeps): v
       return {
         password: emailSignIn === 'instead' ? null : passwordOf(account),
         passkeys: namesOf(own, 'passkey'),
+        passkeysPossible: passkeys.possible,
         totps: namesOf(own, 'totp'),
         recovery,
         mailed: emailSignIn !== 'off',

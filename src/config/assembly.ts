@@ -77,6 +77,8 @@ export interface Settings {
     rememberedTtl: number;
   };
   passkeys: {
+    /** False where the host is an IP address: WebAuthn has no passkeys there. */
+    possible: boolean;
     /** The domain that passkeys are made for. */
     id: string;
     /** Where they may be used: the issuer first, then related origins. */
@@ -177,6 +179,7 @@ export function assemble(values: z.output<typeof Variables>, cwd: string, nodeEn
       rememberedTtl: values.LATCHKEY_REMEMBERED_DEVICE_TTL,
     },
     passkeys: {
+      possible: !isAddress(issuer.hostname),
       id: values.LATCHKEY_PASSKEY_RP_ID ?? issuer.hostname,
       origins: [...new Set([issuer.origin, ...values.LATCHKEY_PASSKEY_ORIGINS])],
     },
@@ -195,5 +198,9 @@ export function assemble(values: z.output<typeof Variables>, cwd: string, nodeEn
 
 /** An address literal is no domain of a mailbox that anybody could answer to. */
 function mailHost(hostname: string): string {
-  return /^[\d.]+$|^\[/.test(hostname) ? 'localhost' : hostname;
+  return isAddress(hostname) ? 'localhost' : hostname;
+}
+
+function isAddress(hostname: string): boolean {
+  return /^[\d.]+$|^\[/.test(hostname);
 }

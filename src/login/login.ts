@@ -30,6 +30,8 @@ export interface LoginOptions {
   kindsOf(accountId: string): Promise<FactorKind[]>;
   /** Browsers that may skip the account's own second step. */
   remembered: Pick<Remembered, 'has' | 'remember' | 'on' | 'days'>;
+  /** Whether passkeys can be made here. */
+  passkeys: { possible: boolean };
   /** People can sign in with a password. */
   passwords: boolean;
   /** The account has no recovery codes yet, not even used ones. */
@@ -65,6 +67,7 @@ export function createLogin(options: LoginOptions) {
       demands: demandsOf(params, flow.client as never),
       demanded: await options.secondFactorDemanded(account.id),
       remembered: skippable && (await options.remembered.has(ctx, account.id)),
+      passkeys: options.passkeys.possible,
       hasPassword: options.passwords && account.passwordHash !== null,
     });
   }

@@ -104,7 +104,8 @@ export function createSessionStore({ db, keyring, strong }: SessionStoreOptions)
     async hasLapsed(uid: string, authTime: number): Promise<boolean> {
       if (Math.floor(Date.now() / 1000) - authTime > strong.ttl) return true;
       const row = await rowBy('uid', uid);
-      if (!row) return true;
+      // Begun by this very request.
+      if (!row) return false;
       return Math.floor(row.rested_at / 1000) > authTime || Date.now() - row.last_seen_at > restMs;
     },
 
