@@ -92,7 +92,7 @@ export function createLogin(options: LoginOptions) {
     devices.remember(ctx, account.emailCanonical);
     // With its time: the answer is handed in again with a consent, which is no proof of anything.
     const at = Date.now();
-    const login = { accountId: account.id, remember: true, amr, acr: reached(amr) as string, ts: authTime, at };
+    const login = { accountId: account.id, remember: true, amr, acr: reached(amr) as string, at, ts: authTime };
     await flows.finish(ctx, flow, { ...created, login });
   }
 
