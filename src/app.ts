@@ -102,7 +102,8 @@ export async function createApp(services: Services, { draining, metrics }: AppOp
       lacksCodes: services.recoveryCodes.lacking,
       passwords: settings.emailSignIn !== 'instead',
       offers: createPasskeyOffer(services),
-      secondFactorForAll: settings.factors.required === 'everybody',
+      hasLapsed: services.rows.Session.hasLapsed,
+      secondFactorDemanded: services.secondFactor.demanded,
     }),
     passwordLength,
     emailSignIn: settings.emailSignIn,
@@ -133,6 +134,7 @@ export async function createApp(services: Services, { draining, metrics }: AppOp
     sessions,
     accounts,
     isFresh: services.isFresh,
+    sufficesHere: services.secondFactor.sufficesHere,
   });
   mountAccountPages(router, { ...login, entrance, csrf });
   const limits = edgeLimits({

@@ -8,6 +8,7 @@ const STATUS = {
   unauthenticated: 401,
   invalid_token: 401,
   fresh_proof_required: 401,
+  second_factor_required: 401,
   invalid_code: 400,
   code_expired: 400,
   weak_password: 400,

@@ -1,4 +1,5 @@
 /** What each feature holds of a person, for the export. A feature that comes to hold something adds itself here. */
+import type { Roles } from './access/roles.ts';
 import { type Exporter, iso } from './accounts/export.ts';
 import type { AuditLog } from './audit/log.ts';
 import type { Factors } from './factors/factors.ts';
@@ -16,10 +17,11 @@ export interface ExportersOptions {
   outbox: Pick<OutboxStore, 'mailsTo'>;
   remembered: Pick<Remembered, 'list'>;
   factors: Pick<Factors, 'of'>;
+  roles: Pick<Roles, 'held'>;
 }
 
 export function createExporters(options: ExportersOptions): Exporter[] {
-  const { sessions, grants, consents, audit, outbox, remembered, factors } = options;
+  const { sessions, grants, consents, audit, outbox, remembered, factors, roles } = options;
   return [
     {
       name: 'sessions',
@@ -79,6 +81,10 @@ export function createExporters(options: ExportersOptions): Exporter[] {
           last_used_at: iso(lastUsedAt),
           expires_at: iso(expiresAt),
         })),
+    },
+    {
+      name: 'roles',
+      of: async ({ id }) => (await roles.held(id)).map(({ role, since }) => ({ name: role, since: iso(since) })),
     },
     {
       name: 'events',

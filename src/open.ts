@@ -60,6 +60,7 @@ export async function openForCommand(options: ServeOptions): Promise<CommandServ
     'addresses',
     'factors',
     'factorRecovery',
+    'roles',
     'clients',
     'mailer',
     'outbox',

@@ -69,6 +69,7 @@ export async function createProtocol(services: Services, options: ProtocolOption
     } as never,
     openGrant: rows.Grant.open,
     readsOnly: (path) => READ_ONLY.has(path),
+    signedOutSince: async (id, at) => ((await accounts.byId(id))?.signedOutAt ?? 0) > at,
     visitorOf: options.visitorOf,
     arrivedAt,
   });
@@ -139,7 +140,8 @@ export async function createProtocol(services: Services, options: ProtocolOption
       cookieKeys: options.cookieKeys,
       secureCookies,
       lifetimes: settings.ttl,
-      strongTtl: settings.factors.strongTtl,
+      hasLapsed: rows.Session.hasLapsed,
+      sufficesHere: services.secondFactor.sufficesHere,
       resources: services.resources,
       locales: [...i18n.locales],
       links: services.branding.links,
@@ -147,7 +149,13 @@ export async function createProtocol(services: Services, options: ProtocolOption
       loadExistingGrant: createGrantLoader(services.consents, (ctx) => options.originOf(ctx, 'protocol')),
       async findAccount(id) {
         const account = await accounts.living(id);
-        return account && { accountId: account.id, claims: () => claimsOf(account) };
+        if (!account) return undefined;
+        const claims = async (_use: string, scope: string) => {
+          // Whose scope it is not gets them by the claims parameter neither.
+          const roles = scope.split(' ').includes('roles') ? { roles: await services.roles.of(account.id) } : {};
+          return { ...claimsOf(account), ...roles };
+        };
+        return { accountId: account.id, claims };
       },
       interactionUrl: (ctx, interaction) => flows.begin(ctx as never, interaction),
       pages: protocolPages.pages,

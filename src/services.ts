@@ -2,6 +2,9 @@
  * doors to these. */
 import { join } from 'node:path';
 import type { Logger } from 'pino';
+import { createRoleStore } from './access/role-store.ts';
+import { createRoles } from './access/roles.ts';
+import { createSecondFactorRule } from './access/second-factor.ts';
 import { slowedEvents } from './accounts/slowed.ts';
 import { createAccountStore } from './accounts/store.ts';
 import { createSqlArtifacts } from './artifacts/sql.ts';
@@ -124,7 +127,7 @@ export async function openServices({ settings, file, log, observer }: ServicesOp
   const clients = createClients({ db, audit, store: clientStore, validate, resourceScopes: resources.scopes });
   const consents = createConsents({ db, audit, store: createConsentStore(db) });
   const grants = createGrantStore({ db, keyring });
-  const sessionRows = createSessionStore({ db, keyring });
+  const sessionRows = createSessionStore({ db, keyring, strong: settings.factors.strong });
   const refreshTokens = createRefreshTokenStore({ db, keyring, grants });
   const sessions = createSessions({
     db,
@@ -165,9 +168,10 @@ export async function openServices({ settings, file, log, observer }: ServicesOp
   const { remembered, endSessions } = createMemory({ db, keyring, audit, settings }, sessions.ending, (id, cause) =>
     people.factorRecovery.stop(id, cause),
   );
+  const roles = createRoles({ db, store: createRoleStore(db), audit, declared: file.roles });
   const { parts, ...people } = createPeople({
     exporters: createExporters({
-      ...{ sessions: sessionRows, grants, consents, audit, outbox: outboxStore, remembered },
+      ...{ sessions: sessionRows, grants, consents, audit, outbox: outboxStore, remembered, roles },
       factors: { of: (accountId) => factorParts.factors.of(accountId) },
     }),
     settings,
@@ -192,25 +196,15 @@ export async function openServices({ settings, file, log, observer }: ServicesOp
       return account && { to: account.emailCanonical, locale: account.profile.locale };
     },
   });
+  const secondFactor = createSecondFactorRule({
+    ...{ everybody: settings.factors.required === 'everybody', roles, remembered: remembered.has },
+    kindsOf: factorParts.factors.kindsOf,
+  });
 
   return {
-    settings,
-    issuer,
-    log,
-    db,
-    keyring,
-    audit,
-    artifacts,
-    i18n,
-    assets,
-    renderer,
-    branding,
-    mailbox,
-    mailer,
-    outbox,
-    deadLetters,
-    outbound,
-    resources,
+    ...{ settings, issuer, log, db, keyring, audit, artifacts },
+    ...{ i18n, assets, renderer, branding, mailbox, mailer },
+    ...{ outbox, deadLetters, outbound, resources },
     clients,
     consents,
     rows: { Session: sessionRows, Grant: grants, RefreshToken: refreshTokens },
@@ -222,6 +216,8 @@ export async function openServices({ settings, file, log, observer }: ServicesOp
     ...createSignIns({ ...parts, audit, windows, endSessions }, settings),
     ...factorParts,
     remembered,
+    roles,
+    secondFactor,
     pending: () => pendingMigrations(db, migrationsDir),
 
     async close(): Promise<void> {

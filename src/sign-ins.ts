@@ -1,19 +1,24 @@
 /** The parts around a sign-in, put together: by mail, what browsers remember, what people are told, "this wasn't me". */
+import { createChallengeStore } from './accounts/challenge-store.ts';
 import { createDisowning, type DisowningOptions } from './accounts/disowning.ts';
 import { createMailedSignIn, type MailedSignInOptions } from './accounts/mailed-sign-in.ts';
 import { createSignInNotices, type SignInNoticesOptions } from './accounts/sign-in-notices.ts';
+import { createAccountStore } from './accounts/store.ts';
 import type { Settings } from './config/settings.ts';
 import type { Steps } from './db/statement.ts';
 import { createRemembered, type RememberedOptions } from './factors/remembered.ts';
 import { createRememberedStore } from './factors/remembered-store.ts';
+import { createStepStore } from './factors/step-store.ts';
 import { NOWHERE, openPlaces } from './sessions/places.ts';
 import type { Sessions } from './sessions/sessions.ts';
 
 type Ending = Sessions['ending'];
 type Stop = (accountId: string, cause: Parameters<Ending>[1]) => Steps<unknown>;
 
-/** Whatever ends the sessions of an account ends what its browsers remember, too, and stops (`stop`) what waits to remove
- * its factors. */
+/**
+ * Whatever ends the sessions of an account ends what its browsers remember and sign-ins that are not finished (who is
+ * half-way in must not go on), and stops what waits to remove its factors.
+ */
 export function createMemory(
   { settings, ...given }: Pick<RememberedOptions, 'db' | 'keyring' | 'audit'> & { settings: Settings },
   ending: Ending,
@@ -21,10 +26,16 @@ export function createMemory(
 ) {
   const { secureCookies, factors } = settings;
   const store = createRememberedStore(given.db);
+  const accounts = createAccountStore(given.db);
+  const codes = createChallengeStore(given.db);
+  const steps = createStepStore(given.db);
   const remembered = createRemembered({ ...given, store, secureCookies, ttl: factors.rememberedTtl });
   const endSessions: Ending = function* (accountId, cause, kept) {
     yield* remembered.forgetAll(accountId, cause);
     yield* stop(accountId, cause);
+    yield* steps.endAll(accountId);
+    yield* codes.endCodes(accountId, ['signin', 'verify_email', 'reset']);
+    yield* accounts.signedOut(accountId);
     return yield* ending(accountId, cause, kept);
   };
   return { remembered, endSessions };

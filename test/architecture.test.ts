@@ -8,7 +8,7 @@ import { importsOf, type Piece, pieces } from './support/source.ts';
 
 const PLUMBING = ['errors.ts', 'http'];
 const STORAGE = ['errors.ts', 'db', 'keyring', 'artifacts'];
-const FEATURES = ['accounts', 'factors', 'sessions', 'oidc', 'limits', 'audit', 'jobs'];
+const FEATURES = ['access', 'accounts', 'factors', 'sessions', 'oidc', 'limits', 'audit', 'jobs'];
 const DOORS = ['login', 'account', 'api', 'device', 'dev', 'ops'];
 const ROOT = ['config', 'db', 'keyring', 'artifacts', 'mail', ...PLUMBING, ...FEATURES, 'places.ts'];
 
@@ -33,6 +33,8 @@ const MAY_IMPORT: Record<string, string[]> = {
   accounts: [...STORAGE, 'jobs', 'limits', 'audit'],
   // What protects an account beyond its password, and how sure a sign-in is; knows no page and no protocol.
   factors: [...STORAGE, 'jobs', 'limits', 'audit'],
+  // Who must have a second factor is a rule of roles over what factors proved.
+  access: [...STORAGE, 'audit', 'factors'],
   sessions: [...STORAGE, 'jobs', 'audit'],
   // The protocol answers requests itself, and judges how sure a sign-in is by the rules of factors.
   oidc: [...STORAGE, 'http', 'limits', 'audit', 'factors'],
@@ -41,7 +43,7 @@ const MAY_IMPORT: Record<string, string[]> = {
   // A page that belongs to no sign-in makes the handle of its own.
   login: [...PLUMBING, 'artifacts', 'accounts', 'factors', 'sessions', 'oidc', 'limits', 'audit'],
   account: [...PLUMBING, 'accounts', 'factors', 'sessions', 'oidc', 'limits', 'audit'],
-  api: [...PLUMBING, 'accounts', 'factors', 'sessions', 'oidc', 'limits', 'audit'],
+  api: [...PLUMBING, 'access', 'accounts', 'factors', 'sessions', 'oidc', 'limits', 'audit'],
   device: [...PLUMBING, 'sessions', 'oidc', 'limits'],
   dev: [...PLUMBING, 'mail', 'oidc'],
   ops: [...PLUMBING, 'db', 'artifacts'],

@@ -303,6 +303,14 @@ const ACTIONS: Partial<Record<EventType, Action>> = {
     const { visitor, form, values } = await registering(app);
     return posting(visitor, form, values, '^/register/[^/]+$');
   },
+  'roles.changed': async (app) => {
+    const { id } = await somebody(app);
+    const roles = [{ name: 'admin', description: undefined, requireSecondFactor: false }];
+    const file = { ...NO_CONFIG_FILE, roles };
+    const { settings } = app.services;
+    const command = await openForCommand({ settings, file, log: pino({ level: 'silent' }) });
+    return () => command.roles.change(id, { add: ['admin'], remove: [] }, OPERATOR).finally(() => command.close());
+  },
   'secret.rotated': async ({ services: { settings } }) => {
     const secretKeys = [randomBytes(32), ...settings.secretKeys];
     const command = await openForCommand({

@@ -21,11 +21,19 @@ test('an account that was made is the object of the account API, and shows under
   const { cli, id } = await withAda(t);
   const shown = await cli.run(['users', 'show', 'ada@example.com', '--json']);
   assert.equal(shown.code, 0, shown.err);
-  const { status, factors, delete_after, ...described } = shown.json;
+  const { status, factors, roles, delete_after, ...described } = shown.json;
   AccountAnswer.parse(described);
   assert.equal(status, 'active');
-  assert.deepEqual([factors, delete_after], [[], null]);
-  const { created_at, updated_at, password_changed_at, factors: _none, delete_after: _never, ...account } = shown.json;
+  assert.deepEqual([factors, roles, delete_after], [[], [], null]);
+  const {
+    created_at,
+    updated_at,
+    password_changed_at,
+    factors: _none,
+    roles: _few,
+    delete_after: _never,
+    ...account
+  } = shown.json;
   for (const time of [created_at, updated_at, password_changed_at]) assert.equal(new Date(time).toISOString(), time);
   const nulls = {
     given_name: null,

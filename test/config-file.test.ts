@@ -37,7 +37,7 @@ test('the example of the documentation is valid and means what it says', () => {
   const [, example = ''] = /```yaml\n([\s\S]*?)```/.exec(text) ?? [];
   const readFile = (path: string) => (path.endsWith('.yaml') ? example : SECRET);
   const variables = { SHOP_CLIENT_SECRET: SECRET, CALENDAR_CLIENT_SECRET: SECRET };
-  const { clients, resources, branding } = loadConfigFile('/c.yaml', { env: variables, readFile });
+  const { clients, resources, roles, branding } = loadConfigFile('/c.yaml', { env: variables, readFile });
   const [shop, desk, reports, calendar] = clients;
   assert.equal(shop?.['client_secret'], SECRET);
   assert.equal(shop?.['first_party'], true);
@@ -51,11 +51,23 @@ test('the example of the documentation is valid and means what it says', () => {
     [resources[0]?.format, resources[0]?.accessTokenTtl, resources[0]?.signingAlg],
     ['jwt', 900, 'ES256'],
   );
+  assert.deepEqual(
+    roles.map(({ name, requireSecondFactor }) => [name, requireSecondFactor]),
+    [
+      ['admin', true],
+      ['guest', false],
+    ],
+  );
   assert.equal(branding.name, 'Acme');
 });
 
 test('an empty file declares nothing', () => {
-  assert.deepEqual(load('# nothing yet\n'), { clients: [], resources: [], branding: {} });
+  assert.deepEqual(load('# nothing yet\n'), { clients: [], resources: [], roles: [], branding: {} });
+});
+
+test('roles have names of their own, of small letters', () => {
+  assert.match(faults('roles: [{ name: Admin }]\n').join(), /roles\[0\]\.name .*small letters/);
+  assert.match(faults('roles:\n  - name: a\n  - name: a\n').join(), /roles\[1\]\.name .*is there twice/);
 });
 
 test('a client that only names itself gets the defaults of a confidential web application', () => {

@@ -56,6 +56,7 @@ test('lifetimes are those of the requirements P10, P14 and S01', () => {
   const day = 86_400;
   assert.deepEqual(ttl.refreshToken, { idle: 7 * day, absolute: 90 * day });
   assert.deepEqual(ttl.session, { idle: 14 * day, absolute: 30 * day });
+  assert.deepEqual(load().settings.factors.strong, { ttl: day, idle: 3600 });
   assert.deepEqual([ttl.accessToken, ttl.authorizationCode], [900, 60]);
   assert.match(faults({ LATCHKEY_SESSION_ABSOLUTE_TTL: '31d' }), /more than 30d/);
   assert.match(faults({ LATCHKEY_AUTHORIZATION_CODE_TTL: '61' }), /more than 60s/);

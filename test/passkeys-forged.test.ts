@@ -32,7 +32,8 @@ const FORGED: Record<string, () => Spoiled> = {
 
 describe('A20: a forged sign-in is refused', () => {
   test('A20: whatever was forged, in the same words as an unknown passkey and a disabled account', async (t) => {
-    const app = await startApp(t);
+    // Each of them counts for the account (limits-passkeys.test.ts).
+    const app = await startApp(t, { env: { LATCHKEY_LIMIT_FAILURES_PER_PAIR: '100' } });
     const { client, authenticator, person } = await withPasskey(app);
     const words = new Set<string | undefined>();
     const tried = async (forge: (visitor: Visitor, page: Page) => Promise<object>) => {

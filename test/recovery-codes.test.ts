@@ -126,7 +126,7 @@ for (const [engine, open] of Object.entries(DATABASES)) {
     const mails: unknown[] = [];
     const parts = createFactorParts({
       ...{ db, keyring, audit, serviceName: 'Latchkey', artifacts: createSqlArtifacts({ db, keyring }) },
-      passkeyParty: { id: 'localhost', origins: ['http://localhost'] },
+      passkeyParty: { possible: true, id: 'localhost', origins: ['http://localhost'] },
       living: async () => true,
       requireSettled: async () => {},
       attempts: { attempt: (_attempt: unknown, work: () => Promise<never>) => work() } as never,

@@ -170,11 +170,51 @@ test('S01: two factors stay proved for a day, the session for longer', async (t)
   assert.ok(codeOf(await visitor.submit(page, { code: oath(person.secret) }, '/totp$')));
   const silent = (params: Record<string, string>) =>
     visitor.open(authorizationRequest(app, client.client_id, { prompt: 'none', ...params }).url);
-  t.mock.timers.setTime(Date.now() + 23 * 3_600_000);
-  assert.ok(codeOf(await silent({ acr_values: MFA })));
-  t.mock.timers.setTime(Date.now() + 2 * 3_600_000);
+  for (let hours = 0; hours < 24; hours += 1) {
+    assert.ok(codeOf(await silent({ acr_values: MFA })), `after ${hours} hours`);
+    t.mock.timers.setTime(Date.now() + 59 * 60_000);
+  }
+  t.mock.timers.setTime(Date.now() + 30 * 60_000);
   assert.equal(errorOf(await silent({ acr_values: MFA })), 'unmet_authentication_requirements');
   assert.ok(codeOf(await silent({})), 'what asks for nothing special goes on');
   t.mock.timers.setTime(Date.now() + 30 * 86_400_000);
   assert.equal(errorOf(await silent({})), 'login_required');
+});
+
+test('S01: a session that was not used for an hour is as weak as one with a single factor', async (t) => {
+  const person = await enrolled(app);
+  t.mock.timers.enable({ apis: ['Date'], now: Date.now() });
+  const later = (minutes: number) => t.mock.timers.setTime(Date.now() + minutes * 60_000);
+  const { visitor, page, client } = await secondStep(app, person);
+  assert.ok(codeOf(await visitor.submit(page, { code: oath(person.secret) }, '/totp$')));
+  const silent = (params: Record<string, string> = {}) =>
+    visitor.open(authorizationRequest(app, client.client_id, { prompt: 'none', ...params }).url);
+  later(40);
+  assert.equal(new URL((await visitor.open('/account')).url).pathname, '/account', 'the account area is a use, too');
+  later(40);
+  assert.ok(codeOf(await silent({ acr_values: MFA })));
+  later(61);
+  assert.equal(errorOf(await silent({ acr_values: MFA })), 'unmet_authentication_requirements');
+  assert.ok(codeOf(await silent()), 'what asks for nothing special goes on');
+  later(1);
+  assert.equal(
+    errorOf(await silent({ acr_values: MFA })),
+    'unmet_authentication_requirements',
+    'a use does not mend it',
+  );
+
+  const again = await visitor.open(authorizationRequest(app, client.client_id, { acr_values: MFA }).url);
+  const second = await signIn(visitor, again, person);
+  assert.match(second.url, /\/totp$/, 'both factors are asked for');
+  assert.ok(codeOf(await visitor.submit(second, { code: oath(person.secret) }, '/totp$')));
+  assert.ok(codeOf(await silent({ acr_values: MFA })));
+});
+
+test('a factor is not asked for on top of a password that counts no more', async (t) => {
+  const person = await somebody(app);
+  const { visitor, client } = await signedIn(app, { person });
+  t.mock.timers.enable({ apis: ['Date'], now: Date.now() + 61 * 60_000 });
+  const page = await visitor.open(authorizationRequest(app, client.client_id, { acr_values: MFA }).url);
+  assert.match(page.html, /name="password"/);
+  assert.match((await signIn(visitor, page, person)).url, /\/protect$/);
 });

@@ -28,6 +28,8 @@ export interface Section {
   nav?: string;
   /** Page and forms ask for a sign-in of the last ten minutes, which comes back to this path. */
   freshAt?: string;
+  /** Also for a session that lacks a factor which is demanded. */
+  leaving?: boolean;
   data(who: SignedIn, ctx: Context): Promise<object>;
   /** It shows a secret. */
   secret?: true;
@@ -83,8 +85,8 @@ export function createArea({ entrance, csrf, i18n, renderer, originOf, factorRec
     if (section.secret) ctx.state['compress'] = false;
   }
 
-  const enter = (ctx: Context, { freshAt }: Pick<Section, 'freshAt'>) =>
-    freshAt === undefined ? entrance.require(ctx) : entrance.requireFresh(ctx, freshAt);
+  const enter = (ctx: Context, { freshAt, leaving = false }: Pick<Section, 'freshAt' | 'leaving'>) =>
+    freshAt === undefined ? entrance.require(ctx, { leaving }) : entrance.requireFresh(ctx, freshAt);
 
   return {
     entrance,
@@ -102,7 +104,7 @@ export function createArea({ entrance, csrf, i18n, renderer, originOf, factorRec
       const who = await entrance.signedIn(ctx);
       if (!who) throw new AppError('unauthenticated', { message: 'Nobody is signed in here.' });
       csrf.check(ctx, binding(who), ctx.get('x-csrf-token') || undefined);
-      if (!(await entrance.isFresh(who.session))) {
+      if (!(await entrance.isFresh(who.session)) || !(await entrance.sufficesHere(ctx, who.session))) {
         throw new AppError('fresh_proof_required', { message: 'Sign in again first: the last time was too long ago.' });
       }
       ctx.set('Cache-Control', 'no-store');

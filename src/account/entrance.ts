@@ -21,6 +21,8 @@ export interface EntranceOptions {
   sessions: Sessions;
   accounts: Accounts;
   isFresh: IsFresh;
+  /** Whether the session is as strong as the operator demands of its person. */
+  sufficesHere(ctx: Context, session: CurrentSession): Promise<boolean>;
 }
 
 export interface SignedIn {
@@ -28,7 +30,8 @@ export interface SignedIn {
   session: CurrentSession;
 }
 
-export function createEntrance({ issuer, secureCookies, stateKey, sessions, accounts, isFresh }: EntranceOptions) {
+export function createEntrance(options: EntranceOptions) {
+  const { issuer, secureCookies, stateKey, sessions, accounts, isFresh, sufficesHere } = options;
   const cookie = cookieNames(secureCookies).session;
   const mac = (path: string) => createHmac('sha256', stateKey).update(`account return|${path}`).digest();
 
@@ -61,14 +64,14 @@ export function createEntrance({ issuer, secureCookies, stateKey, sessions, acco
     return url.href;
   }
 
-  /** The signed-in person, or undefined after the browser was sent to sign in. */
-  async function required(ctx: Context): Promise<SignedIn | undefined> {
+  /** The signed-in person, or undefined after the browser was sent to sign in, or to the second factor that a session
+   * of before lacks. `leaving`: whoever is there may go. */
+  async function required(ctx: Context, { leaving = false } = {}): Promise<SignedIn | undefined> {
     const found = await signedIn(ctx);
-    if (!found) {
-      ctx.status = 303;
-      ctx.redirect(authorizationUrl(ctx.method === 'GET' ? ctx.path : '/account'));
-    }
-    return found;
+    if (found && (leaving || (await sufficesHere(ctx, found.session)))) return found;
+    ctx.status = 303;
+    ctx.redirect(authorizationUrl(ctx.method === 'GET' ? ctx.path : '/account'));
+    return undefined;
   }
 
   return {
@@ -89,6 +92,7 @@ export function createEntrance({ issuer, secureCookies, stateKey, sessions, acco
 
     signedIn,
     isFresh,
+    sufficesHere,
     authorizationUrl,
 
     /** Where the sign-in that just ended came from. @throws AppError with words for a person. */

@@ -33,7 +33,7 @@ export function mountPasskeySection(router: Router, area: Area, deps: PasskeySec
     name: 'passkeys',
     nav: 'security',
     data: async ({ account }) => ({
-      newUrl: NEW,
+      newUrl: passkeys.possible ? NEW : null,
       securityUrl: '/account/security',
       passkeys: (await passkeys.source.of(account.id)).map(({ id, name, createdAt, lastUsedAt, details }) => ({
         id,
@@ -55,7 +55,7 @@ export function mountPasskeySection(router: Router, area: Area, deps: PasskeySec
   };
 
   router.get(PATH, area.page(list));
-  router.get(NEW, area.page(adding));
+  router.get(NEW, passkeys.possible ? area.page(adding) : (ctx) => ctx.redirect(PATH));
 
   router.post(`${NEW}/options`, async (ctx) => {
     const who = await area.call(ctx);

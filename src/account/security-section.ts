@@ -3,6 +3,7 @@ import type Router from '@koa/router';
 import type { FactorRecovery } from '../accounts/factor-recovery.ts';
 import type { Account } from '../accounts/store.ts';
 import type { Factor, Factors } from '../factors/factors.ts';
+import type { Passkeys } from '../factors/passkeys.ts';
 import type { Remembered } from '../factors/remembered.ts';
 import { type Area, Button, type Section } from './area.ts';
 import { createEventList, type EventListDeps } from './event-list.ts';
@@ -10,6 +11,7 @@ import { createEventList, type EventListDeps } from './event-list.ts';
 export interface SecurityDeps extends EventListDeps {
   factors: Pick<Factors, 'of'>;
   factorRecovery: Pick<FactorRecovery, 'stopBy'>;
+  passkeys: Pick<Passkeys, 'possible'>;
   remembered: Pick<Remembered, 'list' | 'on'>;
   emailSignIn: 'off' | 'allowed' | 'instead';
 }
@@ -22,7 +24,7 @@ const FEW = 3;
 export type Advice = 'second-step' | 'recovery' | 'recovery-few';
 
 export function mountSecurity(router: Router, area: Area, deps: SecurityDeps): void {
-  const { factors, factorRecovery, remembered, emailSignIn } = deps;
+  const { factors, factorRecovery, passkeys, remembered, emailSignIn } = deps;
   const events = createEventList(deps);
 
   const section: Section = {
@@ -38,6 +40,7 @@ export function mountSecurity(router: Router, area: Area, deps: SecurityDeps): v
       return {
         password: emailSignIn === 'instead' ? null : passwordOf(account),
         passkeys: namesOf(own, 'passkey'),
+        passkeysPossible: passkeys.possible,
         totps: namesOf(own, 'totp'),
         recovery,
         mailed: emailSignIn !== 'off',

@@ -7,7 +7,7 @@ import { CALLBACK_PATH } from './entrance.ts';
 export function mountSigning(router: Router, area: Area, { sessions }: { sessions: Pick<Sessions, 'signOut'> }): void {
   const { entrance, renderer, originOf } = area;
   // The button is in the frame of every page and its form has nothing to mend.
-  const frame = { name: 'overview', data: async () => ({}) };
+  const frame = { name: 'overview', leaving: true, data: async () => ({}) };
 
   router.get(CALLBACK_PATH, async (ctx) => {
     ctx.set('Cache-Control', 'no-store');

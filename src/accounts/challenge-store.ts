@@ -95,6 +95,17 @@ export function createChallengeStore(db: Database) {
       return yield* run('UPDATE challenges SET consumed_at = ? WHERE id = ? AND consumed_at IS NULL', Date.now(), id);
     },
 
+    /** Codes that were mailed for an account and not used. */
+    *endCodes(accountId: string, purposes: CodePurpose[]) {
+      yield* run(
+        `UPDATE challenges SET consumed_at = ?
+         WHERE account_id = ? AND purpose IN (${purposes.map(() => '?').join(', ')}) AND consumed_at IS NULL`,
+        Date.now(),
+        accountId,
+        ...purposes,
+      );
+    },
+
     /** Links of an account from `since` on that were not used. */
     *endLinks(accountId: string, purpose: LinkPurpose, since: number) {
       yield* run(

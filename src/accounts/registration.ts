@@ -145,6 +145,7 @@ export function newAccount(input: NewAccount): Account {
     passwordChangedAt: input.passwordHash === null ? null : now,
     status: 'active',
     deleteAfter: null,
+    signedOutAt: 0,
     profile,
     phoneNumber: null,
     address: null,

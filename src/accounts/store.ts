@@ -24,6 +24,9 @@ export interface Account {
   /** `closed`: deleted by the person, who can come back until `deleteAfter`. */
   status: 'active' | 'disabled' | 'closed';
   deleteAfter: number | null;
+  /** When all its sessions but the asking one were ended for the last time; sign-ins that were not finished then are
+   * worth nothing. 0 for never. */
+  signedOutAt: number;
   profile: Profile;
   phoneNumber: string | null;
   address: Record<string, string> | null;
@@ -40,6 +43,7 @@ interface Row extends Profile {
   password_changed_at: number | null;
   status: Account['status'];
   delete_after: number | null;
+  signed_out_at: number;
   phone_number: string | null;
   address: string | null;
   created_at: number;
@@ -152,6 +156,10 @@ export function createAccountStore(db: Database) {
       return yield* run('UPDATE accounts SET status = ?, updated_at = ? WHERE id = ?', status, Date.now(), id);
     },
 
+    *signedOut(id: string) {
+      return yield* run('UPDATE accounts SET signed_out_at = ? WHERE id = ?', Date.now(), id);
+    },
+
     *setProfile(id: string, profile: Profile) {
       return yield* run(
         `UPDATE accounts SET ${PROFILE_FIELDS.map((field) => `${field} = ?`).join(', ')}, updated_at = ? WHERE id = ?`,
@@ -222,6 +230,7 @@ function opened(row: Row): Account {
     passwordChangedAt: row.password_changed_at,
     status: row.status,
     deleteAfter: row.delete_after,
+    signedOutAt: row.signed_out_at,
     profile: Object.fromEntries(PROFILE_FIELDS.map((field) => [field, row[field]])) as Profile,
     phoneNumber: row.phone_number,
     address: row.address === null ? null : JSON.parse(row.address),

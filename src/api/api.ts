@@ -4,6 +4,7 @@
  */
 import Router from '@koa/router';
 import type { Context, Middleware } from 'koa';
+import type { SecondFactorRule } from '../access/second-factor.ts';
 import { apiCors } from '../http/cors.ts';
 import type { I18n } from '../http/i18n.ts';
 import { type ProblemOptions, problems } from '../http/problem.ts';
@@ -23,6 +24,7 @@ export interface AccountApiOptions extends Omit<AccountApiDeps, 'caller'> {
   /** The living account and session of the browser's cookie. */
   entrance: { signedIn(ctx: Context): Promise<{ session: BrowserSession } | undefined> };
   isFresh: CallerOptions['isFresh'];
+  secondFactor: Pick<SecondFactorRule, 'suffices' | 'sufficesHere'>;
   findAccessToken: CallerOptions['bearer'];
   clients: { originAllowed(origin: string): Promise<boolean> };
   /** Limits of requests by source. */
@@ -36,14 +38,17 @@ export interface AccountApi {
 }
 
 export function createAccountApi(options: AccountApiOptions): AccountApi {
-  const { issuer, secureCookies, i18n, csrf, entrance, findAccessToken, clients } = options;
+  const { issuer, secureCookies, i18n, csrf, entrance, findAccessToken, clients, isFresh, secondFactor } = options;
   let described: Promise<OpenApi> | undefined;
   const document = () => {
     described ??= describe();
     return described;
   };
   const browser = async (ctx: Context) => (await entrance.signedIn(ctx))?.session;
-  const caller = createCaller({ bearer: findAccessToken, browser, csrf, isFresh: options.isFresh });
+  // What a browser remembers is no part of a token.
+  const suffices: CallerOptions['suffices'] = (ctx, who) =>
+    who.via === 'cookie' ? secondFactor.sufficesHere(ctx, who) : secondFactor.suffices(who);
+  const caller = createCaller({ bearer: findAccessToken, browser, csrf, isFresh, suffices });
   const router = new Router();
   mountAccountApi(router, { ...options, caller });
   mountOpenApi(router, document);

@@ -4,6 +4,7 @@
  */
 import type { Context } from 'koa';
 import { AppError } from '../errors.ts';
+import type { Acr } from '../factors/assurance.ts';
 import { FRESH_FOR, type IsFresh } from '../factors/freshness.ts';
 
 export type AccountScope = 'account:read' | 'account:write';
@@ -50,17 +51,20 @@ export interface CallerOptions {
   /** The signed-in browser session of the request's cookie. */
   browser(ctx: Context): Promise<BrowserSession | undefined>;
   isFresh: IsFresh;
+  /** Whether the sign-in is as strong as the operator demands of the person. */
+  suffices(ctx: Context, who: Caller): Promise<boolean>;
   /** Checks Origin and Sec-Fetch-Site too. @throws AppError csrf. */
   csrf: { check(ctx: Context, binding: string, token: string | undefined): void };
 }
 
 /** b64token of RFC 6750 section 2.1. */
 const BEARER = /^bearer +([A-Za-z0-9\-._~+/]+=*)$/i;
+const TWO_FACTORS: Acr = 'urn:latchkey:mfa';
 const SAFE_METHODS = new Set(['GET', 'HEAD']);
 
 /** @throws (the function that is returned) AppError unauthenticated, invalid_token, insufficient_scope, csrf,
- * invalid_request, fresh_proof_required. */
-export function createCaller({ bearer, browser, csrf, isFresh }: CallerOptions) {
+ * invalid_request, second_factor_required, fresh_proof_required. */
+export function createCaller({ bearer, browser, csrf, isFresh, suffices }: CallerOptions) {
   async function byToken(ctx: Context, scope: AccountScope): Promise<Caller> {
     const found = await bearer(tokenOf(ctx.get('authorization')));
     if (!found) throw refused('The access token is unknown, expired or revoked.');
@@ -87,6 +91,7 @@ export function createCaller({ bearer, browser, csrf, isFresh }: CallerOptions) 
   return async function caller(ctx: Context, scope: AccountScope, { fresh = false } = {}): Promise<Caller> {
     if (new URLSearchParams(ctx.querystring).has('access_token')) throw inAddress();
     const who = await (ctx.headers.authorization === undefined ? byCookie(ctx) : byToken(ctx, scope));
+    if (!(await suffices(ctx, who))) throw tooWeak();
     if (fresh && !(await isFresh(who))) throw stale();
     return who;
   };
@@ -125,6 +130,14 @@ function stale(): AppError {
   const words = 'a more recent or stronger sign-in is needed';
   const headers = challenge('insufficient_user_authentication', words, `, max_age="${FRESH_FOR}"`);
   return new AppError('fresh_proof_required', { message, headers });
+}
+
+/** The same for who signed in before a second factor was demanded, or in a browser that skips it. */
+function tooWeak(): AppError {
+  const message = `The operator demands a second factor of this person. Send them to sign in with acr_values=${TWO_FACTORS}.`;
+  const words = 'a second factor is needed';
+  const headers = challenge('insufficient_user_authentication', words, `, acr_values="${TWO_FACTORS}"`);
+  return new AppError('second_factor_required', { message, headers });
 }
 
 /** An address is written into logs and histories (RFC 9700 section 4.3.2). */

@@ -99,6 +99,8 @@ export const MEANINGS: Partial<Record<ErrorCode, string>> = {
   insufficient_scope: 'The access token lacks the scope that `WWW-Authenticate` names.',
   fresh_proof_required:
     'The sign-in is older than ten minutes, or its second factor is missing: send the person to sign in with the `max_age` that `WWW-Authenticate` names.',
+  second_factor_required:
+    'The operator demands a second factor, and this sign-in had one only: send the person to sign in with the `acr_values` that `WWW-Authenticate` names.',
   invalid_code: 'It is not the code that was sent last, or that the app shows; `errors` says more.',
   code_expired: 'No code is awaited, or what it was for has expired or is done: begin again.',
   conflict: 'It does not fit what is there, or something changed meanwhile; `detail` and `errors` say what.',

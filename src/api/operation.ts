@@ -31,6 +31,7 @@ const EVERY_CALL: ErrorCode[] = [
   'unauthenticated',
   'invalid_token',
   'insufficient_scope',
+  'second_factor_required',
   'misdirected_request',
   'too_many_attempts',
   'internal_error',

@@ -54,7 +54,7 @@ export const PASSKEYS: Operation[] = [
     summary: 'Begin to add a passkey',
     description: `Gives the options of the ceremony. Their challenge is good once, for five minutes, for this session or application. Pages of other origins are named by LATCHKEY_PASSKEY_ORIGINS.${FRESH}`,
     answer: { description: 'The options.', schema: PasskeyOptions, example: SAMPLE_OPTIONS },
-    errors: ['fresh_proof_required'],
+    errors: ['fresh_proof_required', 'conflict'],
   },
   {
     ...shared,

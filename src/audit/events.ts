@@ -56,6 +56,7 @@ export const EVENT_TYPES = [
   'refresh.stolen',
   'registration.completed',
   'registration.started',
+  'roles.changed',
   'secret.rotated',
   'session.ended',
   'sign_in.disowned',

@@ -66,6 +66,6 @@ export function factorFacts(factors: Factor[], recovery: Recovery): string {
   return facts([['factors', lines], ...(waits ? [['removable', waits] as [string, unknown]] : [])]);
 }
 
-function iso(ms: number): string {
+export function iso(ms: number): string {
   return new Date(ms).toISOString();
 }

@@ -1,4 +1,5 @@
 /** What the command line is given: the features, opened on a command's first need and closed after it. */
+import type { Roles } from '../access/roles.ts';
 import type { Accounts } from '../accounts/accounts.ts';
 import type { Deletion } from '../accounts/deletion.ts';
 import type { FactorRecovery } from '../accounts/factor-recovery.ts';
@@ -28,6 +29,7 @@ export interface Services {
   addresses: Pick<AddressRules, 'list' | 'put' | 'remove'>;
   factors: Factors;
   factorRecovery: Pick<FactorRecovery, 'open'>;
+  roles: Pick<Roles, 'change' | 'held' | 'ofEach'>;
   clients: Clients;
   mailer: Mailer;
   outbox: Outbox;

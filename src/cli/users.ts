@@ -8,6 +8,7 @@ import { addFactorReset } from './factors.ts';
 import { UsageFault } from './failure.ts';
 import { example } from './help.ts';
 import { minute, table } from './printing.ts';
+import { addRoleCommand, roleFacts, roleObject } from './roles.ts';
 import type { Answer, Flags, Running } from './running.ts';
 
 const WHO = 'id or e-mail address of the account';
@@ -63,12 +64,14 @@ export function addUserCommands(program: Command, running: Running): void {
     .option('--json', 'print JSON')
     .addHelpText('after', example('latchkey users list --search ada'))
     .action((flags: Flags & { limit: number; cursor?: string; search?: string }) =>
-      running.run(flags, async ({ accounts }) => {
+      running.run(flags, async ({ accounts, roles }) => {
         const { limit, cursor, search } = flags;
         const found = await accounts.list({ limit: limit + 1, cursor, search });
         const page = found.slice(0, limit);
         const next = found.length > limit ? (page.at(-1)?.id ?? null) : null;
-        return { object: { items: page.map(accountObject), next }, text: accountTable(page, next) };
+        const held = await roles.ofEach(page.map(({ id }) => id));
+        const items = page.map((account) => ({ ...accountObject(account), roles: held.get(account.id) ?? [] }));
+        return { object: { items, next }, text: accountTable(page, held, next) };
       }),
     );
 
@@ -83,8 +86,10 @@ export function addUserCommands(program: Command, running: Running): void {
         const account = await accountOf(services, who);
         const factors = await services.factors.of(account.id);
         const recovery = await services.factorRecovery.open(account.id);
-        const more = { factors: factors.map(factorObject), factor_recovery: recoveryObject(recovery) };
-        const text = `${accountFacts(account)}\n${factorFacts(factors, recovery)}`;
+        const roles = await services.roles.held(account.id);
+        const held = { factors: factors.map(factorObject), roles: roles.map(roleObject) };
+        const more = { ...held, factor_recovery: recoveryObject(recovery) };
+        const text = `${accountFacts(account)}\n${factorFacts(factors, recovery)}\n${roleFacts(roles)}`;
         return { object: { ...accountObject(account), ...more }, text };
       }),
     );
@@ -114,6 +119,7 @@ export function addUserCommands(program: Command, running: Running): void {
   }
 
   addFactorReset(users, running);
+  addRoleCommand(users, running);
 
   users
     .command('restore')
@@ -151,12 +157,16 @@ function shown(account: Account, done?: string, hint?: string): Answer {
   return { object: accountObject(account), text };
 }
 
-function accountTable(page: Account[], next: string | null): string {
+function accountTable(page: Account[], roles: Map<string, string[]>, next: string | null): string {
   if (page.length === 0) return 'No accounts.';
+  // A column more only where somebody has one.
+  const withRoles = [...roles.values()].some((each) => each.length > 0);
   const rows = page.map(({ id, email, emailVerifiedAt, profile, status, createdAt }) => {
-    return [id, email, emailVerifiedAt === null ? 'no' : 'yes', profile.name ?? '', status, minute(createdAt)];
+    const facts = [id, email, emailVerifiedAt === null ? 'no' : 'yes', profile.name ?? '', status, minute(createdAt)];
+    return withRoles ? [...facts, (roles.get(id) ?? []).join(' ')] : facts;
   });
-  const list = table(['ID', 'EMAIL', 'VERIFIED', 'NAME', 'STATUS', 'CREATED (UTC)'], rows);
+  const headings = ['ID', 'EMAIL', 'VERIFIED', 'NAME', 'STATUS', 'CREATED (UTC)', ...(withRoles ? ['ROLES'] : [])];
+  const list = table(headings, rows);
   return next === null ? list : `${list}\nMore: --cursor ${next}`;
 }
 

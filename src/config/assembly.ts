@@ -73,14 +73,16 @@ export interface Settings {
   factors: {
     /** Who has to have a second factor. */
     required: 'nobody' | 'everybody';
-    /** Seconds for which two factors stay proved. */
-    strongTtl: number;
+    /** Seconds for which two factors stay proved, at most and while the session is not used. */
+    strong: { ttl: number; idle: number };
     /** Seconds for which a browser may skip the second step; 0 is never. */
     rememberedTtl: number;
     /** Seconds until lost factors can be removed by who lost them; 0 is never. */
     recoveryWait: number;
   };
   passkeys: {
+    /** False where the host is an IP address: WebAuthn has no passkeys there. */
+    possible: boolean;
     /** The domain that passkeys are made for. */
     id: string;
     /** Where they may be used: the issuer first, then related origins. */
@@ -179,11 +181,12 @@ export function assemble(values: z.output<typeof Variables>, cwd: string, nodeEn
     emailSignIn: values.LATCHKEY_EMAIL_SIGN_IN,
     factors: {
       required: values.LATCHKEY_SECOND_FACTOR,
-      strongTtl: values.LATCHKEY_STRONG_SESSION_TTL,
+      strong: { ttl: values.LATCHKEY_STRONG_SESSION_TTL, idle: values.LATCHKEY_STRONG_SESSION_IDLE_TTL },
       rememberedTtl: values.LATCHKEY_REMEMBERED_DEVICE_TTL,
       recoveryWait: values.LATCHKEY_FACTOR_RECOVERY_WAIT,
     },
     passkeys: {
+      possible: !isAddress(issuer.hostname),
       id: values.LATCHKEY_PASSKEY_RP_ID ?? issuer.hostname,
       origins: [...new Set([issuer.origin, ...values.LATCHKEY_PASSKEY_ORIGINS])],
     },
@@ -202,5 +205,9 @@ export function assemble(values: z.output<typeof Variables>, cwd: string, nodeEn
 
 /** An address literal is no domain of a mailbox that anybody could answer to. */
 function mailHost(hostname: string): string {
-  return /^[\d.]+$|^\[/.test(hostname) ? 'localhost' : hostname;
+  return isAddress(hostname) ? 'localhost' : hostname;
+}
+
+function isAddress(hostname: string): boolean {
+  return /^[\d.]+$|^\[/.test(hostname);
 }

@@ -14,6 +14,12 @@ export const FACTOR_VARIABLES = {
     '30d',
     'For this long two factors stay proved; then an application that asks for them gets a new sign-in.',
   ),
+  LATCHKEY_STRONG_SESSION_IDLE_TTL: lifetime(
+    '1h',
+    '1m',
+    '30d',
+    'The same where the browser session was not used for this long.',
+  ),
   LATCHKEY_EMAIL_SIGN_IN: setting(choice(['off', 'allowed', 'instead'] as const), 'off', {
     description: 'Whether people sign in by a mailed code or link: not at all, beside a password, or instead of one.',
     expected: 'off, allowed or instead',

@@ -1,4 +1,4 @@
-/** The schema of the YAML file: clients, resources, branding. The JSON Schema for editors is printed from it. */
+/** The schema of the YAML file: clients, resources, roles, branding. The JSON Schema for editors is printed from it. */
 import { z } from 'zod';
 import { clientMembers, soundMembers, timeSpan } from './client-metadata.ts';
 import { clientFaults, type MemberFault } from './client-rules.ts';
@@ -53,6 +53,15 @@ const Resource = z.strictObject({
   signing_alg: z.enum(['ES256', 'RS256', 'EdDSA']).default('ES256').describe('Signature of its JWT access tokens.'),
 });
 
+const Role = z.strictObject({
+  name: z
+    .string()
+    .regex(/^[a-z][a-z0-9-]{0,63}$/, 'is not a name of small letters, digits and hyphens that begins with a letter')
+    .describe('What the claim `roles` says.'),
+  description: words.optional().describe('What it is for; for operators.'),
+  require_second_factor: z.boolean().default(false).describe('Who has it must have a second factor.'),
+});
+
 const link = (pattern: RegExp, problem: string) =>
   z
     .string()
@@ -87,6 +96,7 @@ const Branding = z.strictObject({
 export const ConfigSchema = z.strictObject({
   clients: z.array(Client).max(1000).default([]).describe('Applications that sign people in or call APIs.'),
   resources: z.array(Resource).max(1000).default([]).describe('APIs that clients can ask tokens for (RFC 8707).'),
+  roles: z.array(Role).max(100).default([]).describe('Roles that accounts can have (`latchkey users roles`).'),
   branding: Branding.default({}).describe('Your name and colours on the pages.'),
 });
 
@@ -94,11 +104,13 @@ export const ConfigSchema = z.strictObject({
 export function togetherFaults(file: unknown): MemberFault[] {
   const clients = mappings(file, 'clients');
   const resources = mappings(file, 'resources');
+  const roles = mappings(file, 'roles');
   const within = (path: (string | number)[]) => (fault: MemberFault) => ({ ...fault, path: [...path, ...fault.path] });
   return [
     ...clients.flatMap((client, index) => oneClient(client).map(within(['clients', index]))),
     ...repeated(clients.map(({ client_id }) => client_id)).map((index) => twice('clients', index, 'client_id')),
     ...repeated(resources.map(({ identifier }) => identifier)).map((index) => twice('resources', index, 'identifier')),
+    ...repeated(roles.map(({ name }) => name)).map((index) => twice('roles', index, 'name')),
     ...resources.flatMap(({ scopes }, index) =>
       repeated(Array.isArray(scopes) ? scopes.map((scope) => scope?.name ?? scope) : []).map((each) => ({
         path: ['resources', index, 'scopes', each],

@@ -27,14 +27,21 @@ export interface ResourceDeclaration {
   signingAlg: 'ES256' | 'RS256' | 'EdDSA';
 }
 
+export interface RoleDeclaration {
+  name: string;
+  description: string | undefined;
+  requireSecondFactor: boolean;
+}
+
 export interface ConfigFile {
   clients: ClientDeclaration[];
   resources: ResourceDeclaration[];
+  roles: RoleDeclaration[];
   branding: Declared['branding'];
 }
 
 /** What a start without a file has. */
-export const NO_CONFIG_FILE: Readonly<ConfigFile> = { clients: [], resources: [], branding: {} };
+export const NO_CONFIG_FILE: Readonly<ConfigFile> = { clients: [], resources: [], roles: [], branding: {} };
 
 export interface FileOptions {
   /** Where `{ env: NAME }` looks. */
@@ -58,7 +65,8 @@ export function loadConfigFile(path: string, { env, readFile }: FileOptions): Co
     );
   });
   if (faults.length > 0) throw new ConfigError(faults);
-  return { clients, resources: result.data.resources.map(resource), branding: result.data.branding };
+  const { resources, roles, branding } = result.data;
+  return { clients, resources: resources.map(resource), roles: roles.map(role), branding };
 }
 
 function readText(path: string, readFile: ReadFile): string {
@@ -114,4 +122,8 @@ function resource(declared: Declared['resources'][number]): ResourceDeclaration 
     accessTokenTtl: access_token_ttl,
     signingAlg: signing_alg,
   };
+}
+
+function role({ name, description, require_second_factor }: Declared['roles'][number]): RoleDeclaration {
+  return { name, description, requireSecondFactor: require_second_factor };
 }

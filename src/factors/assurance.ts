@@ -100,15 +100,13 @@ export function demandsOf(
 
 export interface Proof {
   amr: readonly string[];
-  /** When the person proved it, in seconds since 1970. */
-  authTime: number;
+  /** It was long ago, or the session was not used for long since. */
+  lapsed: boolean;
 }
 
 /** Classes that lapse sooner than the session (SP 800-63B-4 sections 2.2.3 and 2.3.3). */
 const LAPSING = new Set<string>(['urn:latchkey:mfa', 'phr', 'phrh']);
 
-/** @param strongTtl seconds for which two factors stay proved. */
-export function satisfied(demands: Demands, { amr, authTime }: Proof, strongTtl: number): boolean {
-  const lapsed = Math.floor(Date.now() / 1000) - authTime > strongTtl;
+export function satisfied(demands: Demands, { amr, lapsed }: Proof): boolean {
   return demands.every((demand) => demand.some((acr) => meets(amr, acr) && !(lapsed && LAPSING.has(acr))));
 }

@@ -26,7 +26,7 @@ export interface FactorPartsOptions extends FactorChangesOptions {
   attempts: Pick<AccountAttempts, 'attempt'>;
   serviceName: string;
   artifacts: Artifacts;
-  passkeyParty: Omit<RelyingParty, 'name'>;
+  passkeyParty: Omit<RelyingParty, 'name'> & { possible: boolean };
   /** Whether the account exists and may be entered. */
   living(accountId: string): Promise<boolean>;
   /** Refuses while nothing may be taken from the account. */
@@ -46,7 +46,7 @@ export function createFactorParts(options: FactorPartsOptions) {
     challenges: createPasskeyChallenges(options),
   });
   const passkeyParts = { ...options, ...shared, store: createPasskeyStore(db), ceremonies };
-  const passkeys = createPasskeys(passkeyParts);
+  const passkeys = createPasskeys({ ...passkeyParts, possible: options.passkeyParty.possible });
   const sources = [passkeys.source, totp.source, recoveryCodes.source];
   const factors = createFactors({ db, audit, change, sources, requireSettled: options.requireSettled });
   return {

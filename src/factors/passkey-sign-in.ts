@@ -7,6 +7,7 @@ import type { NewEvent, Origin } from '../audit/events.ts';
 import type { Database } from '../db/database.ts';
 import { AppError } from '../errors.ts';
 import type { AccountAttempts } from '../limits/account-attempts.ts';
+import type { Device } from '../limits/known-devices.ts';
 import type { Method } from './assurance.ts';
 import { type Assertion, type Ceremonies, CeremonyRefused } from './passkey-ceremony.ts';
 import type { ChallengeUse } from './passkey-challenges.ts';
@@ -19,10 +20,12 @@ export interface PasskeySignInOptions {
   audit: Pick<Recorder, 'record' | 'note'>;
   store: PasskeyStore;
   ceremonies: Ceremonies;
-  /** Every try at a second step counts for the account. */
+  /** Every try counts for the account, as those at codes do. */
   attempts: Pick<AccountAttempts, 'attempt'>;
   /** Whether the account exists and may be entered. */
   living(accountId: string): Promise<boolean>;
+  /** Its canonical address, by which every door counts. */
+  recipient(accountId: string): Promise<{ to: string } | undefined>;
 }
 
 /** Who asks, on the way to which application. */
@@ -31,6 +34,8 @@ export interface Attempt {
   bound: string;
   by: Origin;
   client?: string | undefined;
+  /** The browser. */
+  device?: Device | undefined;
 }
 
 type Reason = CeremonyRefused['reason'] | 'unknown_passkey' | 'account_disabled' | 'handle' | 'counter' | 'backup';
@@ -48,7 +53,7 @@ class Refused extends Error {
 }
 
 export function createPasskeySignIn(options: PasskeySignInOptions) {
-  const { db, audit, store, ceremonies, attempts, living } = options;
+  const { db, audit, store, ceremonies, attempts, living, recipient } = options;
 
   /** WebAuthn section 7.2, with what belongs to the account around it. */
   async function check(response: AssertionResponse, use: ChallengeUse, by: Attempt): Promise<Passkey> {
@@ -95,6 +100,13 @@ export function createPasskeySignIn(options: PasskeySignInOptions) {
     }
   }
 
+  /** @throws AppError too_many_attempts without having looked. */
+  async function counted(account: string, response: AssertionResponse, use: ChallengeUse, by: Attempt) {
+    const counts = { account, source: by.by.ip, kind: 'factor', known: by.device?.known(account) } as const;
+    // What is wrong throws.
+    return (await attempts.attempt(counts, () => attempt(response, use, by))) as Passkey;
+  }
+
   async function record(use: ChallengeUse, error: Refused | CeremonyRefused, { by, client }: Attempt): Promise<void> {
     const passkey = error instanceof Refused ? error.passkey : undefined;
     const account = passkey?.accountId ?? use.accountId;
@@ -115,9 +127,12 @@ export function createPasskeySignIn(options: PasskeySignInOptions) {
   return {
     signInOptions: (bound: string) => ceremonies.assertionOptions({ purpose: 'sign-in', bound }),
 
-    /** Whose passkey it was, and what it proved. @throws AppError invalid_credentials. */
+    /** Whose passkey it was, and what it proved. @throws AppError invalid_credentials, too_many_attempts. */
     async signIn(response: AssertionResponse, by: Attempt): Promise<{ accountId: string; methods: Method[] }> {
-      const passkey = await attempt(response, { purpose: 'sign-in', bound: by.bound }, by);
+      // One that nobody knows has a count of its own, so that it counts for its source alone.
+      const found = await store.byCredential(response.id);
+      const account = (found && (await recipient(found.accountId))?.to) ?? `passkey|${response.id}`;
+      const passkey = await counted(account, response, { purpose: 'sign-in', bound: by.bound }, by);
       return { accountId: passkey.accountId, methods: methodsOf(passkey, true) };
     },
 
@@ -129,9 +144,7 @@ export function createPasskeySignIn(options: PasskeySignInOptions) {
     /** What a passkey of this account proved. @throws AppError invalid_credentials, too_many_attempts. */
     async prove(owner: { id: string; emailCanonical: string }, response: AssertionResponse, by: Attempt) {
       const use: ChallengeUse = { purpose: 'second-step', bound: by.bound, accountId: owner.id };
-      const counted = { account: owner.emailCanonical, source: by.by.ip, kind: 'factor' } as const;
-      const passkey = await attempts.attempt(counted, () => attempt(response, use, by));
-      return methodsOf(passkey as Passkey, true);
+      return methodsOf(await counted(owner.emailCanonical, response, use, by), true);
     },
   };
 }

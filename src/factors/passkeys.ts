@@ -28,6 +28,8 @@ export interface Owner {
 export interface PasskeysOptions {
   store: PasskeyStore;
   ceremonies: Ceremonies;
+  /** False where browsers know no passkeys: at an issuer whose host is an IP address. */
+  possible: boolean;
   change: ChangeFactors;
   /** Whether the account has a factor of any kind. */
   hasFactor(accountId: string): Promise<boolean>;
@@ -39,7 +41,7 @@ export interface Added {
   methods: Method[];
 }
 
-export function createPasskeys({ store, ceremonies, change, hasFactor }: PasskeysOptions) {
+export function createPasskeys({ store, ceremonies, possible, change, hasFactor }: PasskeysOptions) {
   const source: FactorSource = {
     kind: 'passkey',
     of: async (id) => (await store.ofAccount(id)).map(factorOf),
@@ -51,9 +53,12 @@ export function createPasskeys({ store, ceremonies, change, hasFactor }: Passkey
   return {
     source,
     of: store.ofAccount,
+    possible,
 
-    /** @param bound whose ceremony it is: `flow:UID` or `session:UID`. @throws AppError conflict for too many. */
+    /** @param bound whose ceremony it is: `flow:UID` or `session:UID`. @throws AppError conflict for too many, and where
+     * there are none. */
     async addOptions(owner: Owner, bound: string) {
+      if (!possible) throw impossible();
       const existing = await store.ofAccount(owner.id);
       if (existing.length >= MOST) throw tooMany();
       const user = { handle: await store.handle(owner.id), email: owner.email, name: owner.profile.name };
@@ -88,6 +93,7 @@ export function createPasskeys({ store, ceremonies, change, hasFactor }: Passkey
 
     /** Whether this is the moment to offer one: to somebody without, and at most once in thirty days. */
     async wantsOffer(accountId: string): Promise<boolean> {
+      if (!possible) return false;
       const [at, passkeys] = await Promise.all([store.offerAt(accountId), store.ofAccount(accountId)]);
       return passkeys.length === 0 && at <= Date.now();
     },
@@ -122,6 +128,14 @@ function notAdded(error: unknown): never {
     message: 'The passkey was not added: its answer is not one that was asked for here, or it came too late.',
     fields: [{ field: '', code: 'passkey_not_added' }],
     cause: error,
+  });
+}
+
+/** WebAuthn section 5.1.2: a relying party is a domain. */
+function impossible(): AppError {
+  return new AppError('conflict', {
+    message: 'The host of this issuer is an IP address, for which browsers make no passkeys.',
+    fields: [{ field: '', code: 'passkeys_impossible' }],
   });
 }
 

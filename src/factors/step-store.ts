@@ -1,6 +1,6 @@
 /** Rows of what was proved in a sign-in under way, by its flow. */
 import type { Database } from '../db/database.ts';
-import { one } from '../db/statement.ts';
+import { one, run, type Steps } from '../db/statement.ts';
 
 export interface Step {
   accountId: string;
@@ -58,6 +58,11 @@ export function createStepStore(db: Database) {
         );
         return row && TRIES - row.attempts;
       }),
+
+    /** Steps of a caller's unit of work: what was proved for this account in any flow is worth nothing any more. */
+    *endAll(accountId: string): Steps<void> {
+      yield* run('DELETE FROM sign_in_steps WHERE account_id = ?', accountId);
+    },
 
     purge: (limit: number) =>
       db.run(

@@ -6,7 +6,7 @@ import type { Context } from 'koa';
 import type Provider from 'oidc-provider';
 import type { Client, Interaction, InteractionResults } from 'oidc-provider';
 import { AppError } from '../errors.ts';
-import { TOO_WEAK } from '../oidc/interactions.ts';
+import { LACKS_FACTOR, TOO_WEAK } from '../oidc/interactions.ts';
 import { cookieNames } from '../oidc/provider.ts';
 
 /** Pages of one flow, by the prompt that asks for them. */
@@ -23,9 +23,11 @@ export interface Flow {
   /** `ui_locales` of the request, if any. */
   uiLocales: string | undefined;
   /** The browser session that was there when the sign-in began. Times are seconds since 1970. */
-  session: { accountId: string; amr: string[]; authTime: number } | undefined;
-  /** That session is good, only not as strong as the request asks. */
+  session: { uid: string; accountId: string; amr: string[]; authTime: number } | undefined;
+  /** That session is good, only not as strong as the application asks or the operator demands. */
   onlyTooWeak: boolean;
+  /** It is the application that asks for more. */
+  asksForMore: boolean;
 }
 
 export interface FlowsOptions {
@@ -79,7 +81,8 @@ export function createFlows({ provider, secureCookies, lifetime }: FlowsOptions)
         client: await provider().Client.find(params['client_id'] as string),
         uiLocales: params['ui_locales'] as string | undefined,
         session: session?.accountId ? signInOf(session as never) : undefined,
-        onlyTooWeak: prompt.reasons.length === 1 && prompt.reasons[0] === TOO_WEAK,
+        asksForMore: prompt.reasons.includes(TOO_WEAK),
+        onlyTooWeak: prompt.reasons.every((reason) => reason === TOO_WEAK || reason === LACKS_FACTOR),
       };
     },
 
@@ -96,8 +99,18 @@ export function createFlows({ provider, secureCookies, lifetime }: FlowsOptions)
   };
 }
 
-function signInOf({ accountId, amr = [], loginTs = 0 }: { accountId: string; amr?: string[]; loginTs?: number }) {
-  return { accountId, amr, authTime: loginTs };
+function signInOf({
+  uid,
+  accountId,
+  amr = [],
+  loginTs = 0,
+}: {
+  uid: string;
+  accountId: string;
+  amr?: string[];
+  loginTs?: number;
+}) {
+  return { uid, accountId, amr, authTime: loginTs };
 }
 
 function pathOf({ uid, prompt }: { uid: string; prompt: { name: string } }): string {

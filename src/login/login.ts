@@ -30,14 +30,18 @@ export interface LoginOptions {
   kindsOf(accountId: string): Promise<FactorKind[]>;
   /** Browsers that may skip the account's own second step. */
   remembered: Pick<Remembered, 'has' | 'remember' | 'on' | 'days'>;
+  /** Whether passkeys can be made here. */
+  passkeys: { possible: boolean };
   /** People can sign in with a password. */
   passwords: boolean;
   /** The account has no recovery codes yet, not even used ones. */
   lacksCodes(accountId: string): Promise<boolean>;
   /** A factor was proved: it is not lost. */
   factorUsed(accountId: string, by: Origin): Promise<void>;
-  /** The operator wants a second factor of everybody. */
-  secondFactorForAll: boolean;
+  /** Whether the operator wants a second factor of this person. */
+  secondFactorDemanded(accountId: string): Promise<boolean>;
+  /** Whether what was proved strongly in a session at that time counts no more. */
+  hasLapsed(sessionUid: string, authTime: number): Promise<boolean>;
   /** Whether a page that offers a passkey comes before the end of this sign-in. */
   offers(ctx: Context, account: Account, step: Step): Promise<boolean>;
   originOf(ctx: Context): Origin;
@@ -63,8 +67,9 @@ export function createLogin(options: LoginOptions) {
       amr: step.amr,
       kinds,
       demands: demandsOf(params, flow.client as never),
-      everybody: options.secondFactorForAll,
+      demanded: await options.secondFactorDemanded(account.id),
       remembered: skippable && (await options.remembered.has(ctx, account.id)),
+      passkeys: options.passkeys.possible,
       hasPassword: options.passwords && account.passwordHash !== null,
     });
   }
@@ -88,7 +93,8 @@ export function createLogin(options: LoginOptions) {
     await notices.signedIn(account, { by: originOf(ctx), client: flow.client?.clientId, amr, known });
     devices.remember(ctx, account.emailCanonical);
     // With its time: the answer is handed in again with a consent, which is no proof of anything.
-    const login = { accountId: account.id, remember: true, amr, acr: reached(amr) as string, ts: authTime };
+    const at = Date.now();
+    const login = { accountId: account.id, remember: true, amr, acr: reached(amr) as string, at, ts: authTime };
     await flows.finish(ctx, flow, { ...created, login });
   }
 
@@ -152,6 +158,8 @@ export function createLogin(options: LoginOptions) {
       if (!account) return false;
       const step = { accountId: account.id, amr: session.amr, authTime: session.authTime };
       const next = await decide(ctx, flow, account, step);
+      // A factor on top of what does not count any more would lead back here.
+      if (flow.asksForMore && (await options.hasLapsed(session.uid, session.authTime))) return false;
       if (next.step === 'done' || next.step === 'password') return false;
       // What protects the account is changed by nobody who proved it long ago (ASVS 7.5.1).
       if (next.step === 'protect' && now() - session.authTime > FRESH_FOR) return false;

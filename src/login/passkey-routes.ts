@@ -20,8 +20,8 @@ export const boundTo = ({ uid }: Flow) => `flow:${uid}`;
 export function mountPasskeys(router: Router, deps: PasskeyDeps): void {
   const { pages, login, accounts, passkeySignIn } = deps;
   const attempt = (ctx: Context, page: FlowPage) => {
-    const { by = deps.originOf(ctx), client } = askedBy(deps, ctx, page);
-    return { bound: boundTo(page.flow), by, client };
+    const { by = deps.originOf(ctx), client, device } = askedBy(deps, ctx, page);
+    return { bound: boundTo(page.flow), by, client, device };
   };
 
   router.post('/login/:uid/passkey/sign-in/options', async (ctx) => {

@@ -11,11 +11,13 @@ export interface Situation {
   /** Factors that the account has, the strongest first. */
   kinds: FactorKind[];
   demands: Demands;
-  /** The operator wants a second factor of everybody. */
-  everybody: boolean;
+  /** The operator wants a second factor of this person. */
+  demanded: boolean;
   /** This browser was told to skip the account's own second step. It meets no demand of an application. */
   remembered: boolean;
   hasPassword: boolean;
+  /** Passkeys can be made here. */
+  passkeys: boolean;
 }
 
 export type Next =
@@ -30,18 +32,18 @@ export type Next =
   /** Nothing that this person has or can set up reaches what the application asks. */
   | { step: 'unmet' };
 
-export function nextStep({ amr, kinds, demands, everybody, remembered, hasPassword }: Situation): Next {
+export function nextStep({ amr, kinds, demands, demanded, remembered, hasPassword, passkeys }: Situation): Next {
   const second = hasSecondFactor(amr);
   const unmet = demands.find((demand) => !demand.some((acr) => meets(amr, acr)));
-  if (unmet) return towards(unmet, { amr, kinds, hasPassword });
+  if (unmet) return towards(unmet, { amr, kinds, hasPassword, passkeys });
   if (second || (remembered && kinds.length > 0)) return { step: 'done' };
   if (kinds.length > 0) return { step: 'factor', kinds };
-  return everybody ? { step: 'protect', kinds: ['passkey', 'totp'] } : { step: 'done' };
+  return demanded ? { step: 'protect', kinds: passkeys ? ['passkey', 'totp'] : ['totp'] } : { step: 'done' };
 }
 
 function towards(
   demand: string[],
-  { amr, kinds, hasPassword }: Pick<Situation, 'amr' | 'kinds' | 'hasPassword'>,
+  { amr, kinds, hasPassword, passkeys }: Pick<Situation, 'amr' | 'kinds' | 'hasPassword' | 'passkeys'>,
 ): Next {
   const useful = usefulFor(demand, amr);
   const owned = useful.filter((kind) => kinds.includes(kind));
@@ -50,7 +52,7 @@ function towards(
   if (kinds.length > 0 && !hasSecondFactor(amr)) return { step: 'factor', kinds };
   const byPassword = demand.some((acr) => acr === 'urn:latchkey:pwd' || acr === 'urn:latchkey:mfa');
   if (byPassword && hasPassword && !amr.includes('pwd') && !amr.includes('pop')) return { step: 'password' };
-  const possible = useful.filter((kind) => kind !== 'recovery');
+  const possible = useful.filter((kind) => kind !== 'recovery' && (passkeys || kind !== 'passkey'));
   return possible.length > 0 ? { step: 'protect', kinds: possible } : { step: 'unmet' };
 }
 

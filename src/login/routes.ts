@@ -8,6 +8,7 @@ import type { Recovery } from '../accounts/recovery.ts';
 import type { Registration } from '../accounts/registration.ts';
 import type { Asked } from '../accounts/sign-in.ts';
 import type { Origin } from '../audit/events.ts';
+import type { Passkeys } from '../factors/passkeys.ts';
 import type { Renderer } from '../http/render.ts';
 import type { KnownDevices } from '../limits/known-devices.ts';
 import type { Flows } from './flows.ts';
@@ -30,6 +31,7 @@ export interface LoginDeps {
   passwordLength: { min: number; max: number };
   /** Codes and links by mail in place of passwords, beside them, or not at all. */
   emailSignIn: 'off' | 'allowed' | 'instead';
+  passkeys: Pick<Passkeys, 'possible'>;
   /** Where a request comes from, for the record and for mails that tell of a change. */
   originOf(ctx: Context): Origin;
 }
@@ -43,7 +45,7 @@ export function askedBy({ originOf, devices }: AskedDeps, ctx: Context, { flow }
 
 /** The page of the first step, with the ways in that the operator allows. */
 export function signInForm(
-  { registration, emailSignIn }: Pick<LoginDeps, 'registration' | 'emailSignIn'>,
+  { registration, emailSignIn, passkeys }: Pick<LoginDeps, 'registration' | 'emailSignIn' | 'passkeys'>,
   { flow, show }: FlowPage,
   data: object,
 ): void {
@@ -54,7 +56,7 @@ export function signInForm(
     action: passwords ? `/login/${flow.uid}` : mailAction,
     mailAction: emailSignIn === 'allowed' ? mailAction : null,
     passwords,
-    passkey: passkeyForm(flow, 'sign-in'),
+    passkey: passkeys.possible ? passkeyForm(flow, 'sign-in') : null,
     registerUrl: registration.rules.mode === 'open' ? `/register/${flow.uid}` : null,
     forgotUrl: `/forgot/${flow.uid}`,
     cancelAction: `/login/${flow.uid}/cancel`,

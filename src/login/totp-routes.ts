@@ -1,6 +1,8 @@
 /** An authenticator app is set up on the way in, by somebody who has to have a second factor and has none yet. */
 import type Router from '@koa/router';
 import type { Context } from 'koa';
+import { AppError } from '../errors.ts';
+import type { IsFresh } from '../factors/freshness.ts';
 import { qrCode } from '../factors/qr-code.ts';
 import type { Totp } from '../factors/totp.ts';
 import type { Flow } from './flows.ts';
@@ -11,14 +13,25 @@ import type { LoginDeps } from './routes.ts';
 
 export interface TotpDeps extends LoginDeps {
   totp: Pick<Totp, 'begin' | 'confirm'>;
+  isFresh: IsFresh;
 }
 
-export function mountTotpSetup(router: Router, { pages, login, totp, originOf }: TotpDeps): void {
+export function mountTotpSetup(router: Router, { pages, login, totp, isFresh, originOf }: TotpDeps): void {
   const holder = (flow: Flow) => `flow:${flow.uid}`;
   const allowed = ({ next }: Pending) => next.step === 'protect' && next.kinds.includes('totp');
 
+  /** @throws AppError interaction_expired: nobody changes what protects an account who proved it long ago. */
+  async function inTime({ account, step }: Pending): Promise<void> {
+    if (await isFresh({ accountId: account.id, authTime: step.authTime, amr: step.amr })) return;
+    throw new AppError('interaction_expired', {
+      message: 'The first step of this sign-in was too long ago. Sign in again.',
+    });
+  }
+
   async function form(ctx: Context, { flow, show }: FlowPage, data: object): Promise<void> {
-    const { account } = await login.pending(ctx, flow);
+    const pending = await login.pending(ctx, flow);
+    await inTime(pending);
+    const { account } = pending;
     const setup = await totp.begin({ accountId: account.id, label: account.email, holder: holder(flow) });
     show('login/protect-totp', {
       action: `/login/${flow.uid}/protect/totp`,
@@ -44,6 +57,7 @@ export function mountTotpSetup(router: Router, { pages, login, totp, originOf }:
       async ({ flow }, { code, name }) => {
         const pending = await login.pending(ctx, flow);
         if (!allowed(pending)) return login.resume(ctx, flow);
+        await inTime(pending);
         const { id: accountId } = pending.account;
         const kept = keptBy(flow, accountId);
         await totp.confirm({ accountId, code, name, holder: holder(flow) }, { by: originOf(ctx), kept });

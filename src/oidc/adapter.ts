@@ -35,6 +35,8 @@ export interface AdapterOptions {
   readsOnly(path: string): boolean;
   /** When a request came, in milliseconds since 1970. */
   arrivedAt(req: import('node:http').IncomingMessage): number;
+  /** Whether everything of the account was ended after this time (milliseconds), at which a sign-in was finished. */
+  signedOutSince(accountId: string, at: number): Promise<boolean>;
   /** The address and user agent of the request under way. */
   visitorOf(req: import('node:http').IncomingMessage): { ip: string | null; userAgent: string | null };
 }
@@ -77,8 +79,25 @@ export function createAdapter(options: AdapterOptions): (model: string) => Adapt
 
   return (model) => {
     const rows = options.rows[model];
-    if (!rows) return guarded(artifactAdapter(model, options, carry));
+    if (!rows) {
+      const adapter = artifactAdapter(model, options, carry);
+      return guarded(model === 'Interaction' ? withoutEnded(adapter, options) : adapter);
+    }
     return guarded(rowsAdapter(model, model === 'Grant' ? withCarried(rows) : rows, visit));
+  };
+}
+
+/** A sign-in that was finished and waits for its browser is nobody's once the account was signed out everywhere. */
+function withoutEnded(adapter: Adapter, { signedOutSince }: AdapterOptions): Adapter {
+  return {
+    ...adapter,
+    async find(id) {
+      const found = await adapter.find(id);
+      const login = (found as { result?: { login?: { accountId: string; at?: number } } } | undefined)?.result?.login;
+      if (!found || !login || !(await signedOutSince(login.accountId, login.at ?? 0))) return found;
+      const { result: _ended, ...rest } = found as Payload;
+      return rest as AdapterPayload;
+    },
   };
 }
 

@@ -1,6 +1,6 @@
 /** Which scope asks for which claims (OpenID Connect Core 1.0 section 5.4), and an account in those words. */
 
-/** `groups` and `roles` have scopes of their own; their values come with roles and groups of accounts. */
+/** `groups` and `roles` have scopes of their own; values of `groups` come with groups of accounts. */
 export const SCOPE_CLAIMS: Record<string, string[]> = {
   // How and when the person signed in goes into every ID token (section 2).
   openid: ['sub', 'auth_time', 'amr', 'acr'],

@@ -12,7 +12,7 @@ import { SCOPE_CLAIMS } from './claims.ts';
 import { CLIENT_RULES, FEATURES_OF_CLIENTS } from './client-rules.ts';
 import { originsOf } from './clients.ts';
 import type { createGrantLoader } from './grants.ts';
-import { createInteractionPolicy } from './interactions.ts';
+import { createInteractionPolicy, type InteractionRules } from './interactions.ts';
 import { type Lifetimes, ttlConfiguration } from './lifetimes.ts';
 import { leaveNoticesToOutbox } from './logout-notice.ts';
 import type { Resources } from './resources.ts';
@@ -59,15 +59,13 @@ export interface ProviderPages {
   deviceDone(ctx: KoaContextWithOIDC): void;
 }
 
-export interface ProviderOptions {
+export interface ProviderOptions extends InteractionRules {
   issuer: string;
   adapter: ReturnType<typeof createAdapter>;
   jwks: { keys: JWK[] };
   cookieKeys: unknown;
   secureCookies: boolean;
   lifetimes: Lifetimes;
-  /** Seconds for which two factors stay proved. */
-  strongTtl: number;
   resources: Resources;
   locales: string[];
   links: { terms?: string | undefined; privacy?: string | undefined };
@@ -134,7 +132,10 @@ function configuration(options: ProviderOptions): Configuration {
     loadExistingGrant: orUnavailable(options.loadExistingGrant),
     findAccount: orUnavailable(async (_ctx: KoaContextWithOIDC, id: string) => options.findAccount(id)),
     interactions: {
-      policy: createInteractionPolicy(options.strongTtl),
+      policy: createInteractionPolicy({
+        hasLapsed: orUnavailable(options.hasLapsed),
+        sufficesHere: orUnavailable(options.sufficesHere),
+      }),
       url: async (ctx, interaction) => options.interactionUrl(ctx, interaction as never),
     },
     clientBasedCORS: (_ctx, origin, client) =>

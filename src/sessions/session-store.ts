@@ -34,13 +34,23 @@ export interface SessionRow {
   created_at: number;
   last_seen_at: number;
   expires_at: number;
+  /** When it was last used again after a rest; 0 for never. */
+  rested_at: number;
 }
 
 export const LIVING = "NOT EXISTS (SELECT 1 FROM tombstones t WHERE t.id = 'session:' || s.uid)";
 /** `last_seen_at` is only this exact, so that reading a page does not write a row each time. */
 const SEEN_GRAIN_MS = 5 * 60_000;
 
-export function createSessionStore({ db, keyring }: { db: Database; keyring: Keyring }) {
+export interface SessionStoreOptions {
+  db: Database;
+  keyring: Keyring;
+  /** Seconds for which two factors stay proved, at most and while the session is not used. */
+  strong: { ttl: number; idle: number };
+}
+
+export function createSessionStore({ db, keyring, strong }: SessionStoreOptions) {
+  const restMs = strong.idle * 1000;
   const context = (row: { id: string }) => `sessions|payload|${row.id}`;
   const opened = (row: Pick<SessionRow, 'id' | 'payload'>) =>
     keyring.openJson<SessionPayload>('payload', row.payload, context(row));
@@ -66,7 +76,8 @@ export function createSessionStore({ db, keyring }: { db: Database; keyring: Key
       `INSERT INTO sessions (id, uid, account_id, payload, ip, user_agent, created_at, last_seen_at, expires_at)
        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
        ON CONFLICT (id) DO UPDATE SET account_id = excluded.account_id, payload = excluded.payload, ip = excluded.ip,
-         user_agent = excluded.user_agent, last_seen_at = excluded.last_seen_at, expires_at = excluded.expires_at`,
+         user_agent = excluded.user_agent, last_seen_at = excluded.last_seen_at, expires_at = excluded.expires_at,
+         rested_at = CASE WHEN sessions.last_seen_at < ? THEN excluded.last_seen_at ELSE sessions.rested_at END`,
       row,
       session.uid,
       session.accountId,
@@ -76,6 +87,7 @@ export function createSessionStore({ db, keyring }: { db: Database; keyring: Key
       (session.iat ?? Math.floor(Date.now() / 1000)) * 1000,
       Date.now(),
       expiresAt,
+      Date.now() - restMs,
     ];
   }
 
@@ -102,6 +114,20 @@ export function createSessionStore({ db, keyring }: { db: Database; keyring: Key
       return row && opened(row);
     },
 
+    /** Whether what was proved strongly at that time (seconds since 1970) counts no more: it is too long ago, or the
+     * session has rested since. */
+    async hasLapsed(uid: string, authTime: number): Promise<boolean> {
+      if (Math.floor(Date.now() / 1000) - authTime > strong.ttl) return true;
+      const row = await living<Pick<SessionRow, 'rested_at' | 'last_seen_at'>>(
+        's.rested_at, s.last_seen_at',
+        'uid',
+        uid,
+      );
+      // Begun by this very request.
+      if (!row) return false;
+      return Math.floor(row.rested_at / 1000) > authTime || Date.now() - row.last_seen_at > restMs;
+    },
+
     async destroy(id: string): Promise<void> {
       await db.run('DELETE FROM sessions WHERE id = ?', storedIdentifier(id));
     },
@@ -112,7 +138,9 @@ export function createSessionStore({ db, keyring }: { db: Database; keyring: Key
       const now = Date.now();
       if (!row || row.expires_at <= now) return undefined;
       if (now - row.last_seen_at > SEEN_GRAIN_MS) {
-        await db.run('UPDATE sessions SET last_seen_at = ?, ip = ? WHERE id = ?', now, visitor.ip, row.id);
+        const restedAt = now - row.last_seen_at > restMs ? now : row.rested_at;
+        const sql = 'UPDATE sessions SET last_seen_at = ?, rested_at = ?, ip = ? WHERE id = ?';
+        await db.run(sql, now, restedAt, visitor.ip, row.id);
       }
       return { row, payload: opened(row) };
     },

@@ -9,6 +9,7 @@ import { fileURLToPath } from 'node:url';
 import pino from 'pino';
 import { createProgram } from '../../src/cli/program.ts';
 import type { ProgramOptions } from '../../src/cli/services.ts';
+import { loadConfigFile, NO_CONFIG_FILE } from '../../src/config/file.ts';
 import { loadSettings } from '../../src/config/settings.ts';
 import { openForCommand } from '../../src/open.ts';
 import { openServices, type Services } from '../../src/services.ts';
@@ -115,7 +116,8 @@ export function commandLine(
 function configuration(env: Record<string, string>, dataDir: string) {
   const readFile = (path: string) => readFileSync(path, 'utf8');
   const { settings } = loadSettings({ env, cwd: dataDir, readFile });
-  return { settings, file: { clients: [], resources: [], branding: {} }, log: pino({ level: 'silent' }) };
+  const file = settings.configFile ? loadConfigFile(settings.configFile, { env, readFile }) : NO_CONFIG_FILE;
+  return { settings, file, log: pino({ level: 'silent' }) };
 }
 
 function readable(said: { code: number; out: string; err: string }): Said {

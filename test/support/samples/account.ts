@@ -150,6 +150,7 @@ const security = {
   nav: 'security',
   password: { set: true, changedAt: ago(60 * 24 * 40) },
   passkeys: [],
+  passkeysPossible: true,
   totps: [],
   recovery: 0,
   mailed: false,
@@ -220,6 +221,8 @@ const passkeyNew = {
 export const ACCOUNT: Sample[] = [
   { id: 'passkeys', template: 'account/passkeys', data: passkeys },
   { id: 'passkeys-none', template: 'account/passkeys', data: { ...passkeys, passkeys: [], notice: 'passkey-removed' } },
+  { id: 'passkeys-impossible', template: 'account/passkeys', data: { ...passkeys, passkeys: [], newUrl: null } },
+  { id: 'security-no-passkeys', template: 'account/security', data: { ...security, passkeysPossible: false } },
   { id: 'passkey-new', template: 'account/passkey-new', data: passkeyNew },
   {
     id: 'passkey-new-faulty',
