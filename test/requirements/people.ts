@@ -29,8 +29,17 @@ export const PEOPLE_PROOFS: Proof[] = [
     'A11',
     'totp.test.ts',
     'A11: the second step follows the password; tokens say both; a code works once, within the drift as well',
-    ['src/factors/totp-store.ts', 'WHERE id = ? AND last_step < ?', 'WHERE id = ? AND ? > 0'],
+    [
+      'src/factors/totp.ts',
+      'if (step > row.last_step && (await accept(accountId, row.id, step, by)))',
+      'if ((await accept(accountId, row.id, Math.max(step, row.last_step + 1), by)))',
+    ],
   ),
+  proof('A11', 'recovery-codes.test.ts', 'of a hundred at once one is accepted, and odd codes never (A11, A14)', [
+    'src/factors/totp-store.ts',
+    'WHERE id = ? AND last_step < ?',
+    'WHERE id = ? AND ? > 0',
+  ]),
   proof('A13', 'mailed-sign-in.test.ts', 'A13: where it is allowed beside passwords', [
     'src/factors/assurance.ts',
     "return has('pwd') || has('pop');",
@@ -58,6 +67,12 @@ export const PEOPLE_PROOFS: Proof[] = [
     'account-api-factors.test.ts',
     'A17: a password alone, or an old sign-in, is no fresh proof where there is a factor',
     ['src/factors/freshness.ts', 'return hasSecondFactor(amr) ||', 'return amr.length > 0 ||'],
+  ),
+  proof(
+    'A17',
+    'security-matrix.test.ts',
+    'A17: eleven minutes after the sign-in nothing that touches the way in, the data or the end of an account is done',
+    ['src/factors/freshness.ts', 'authTime > FRESH_FOR) return false;', 'authTime > FRESH_FOR) return true;'],
   ),
   proof(
     'A20',
@@ -88,8 +103,9 @@ export const PEOPLE_PROOFS: Proof[] = [
   ]),
   proof('A03', POLICY, 'A03: 256 code points and 1,024 bytes are the bounds, and beyond them it is refused', [
     'src/accounts/password-policy.ts',
-    'Buffer.byteLength(password) > MAX_BYTES)',
-    'false)',
+    // 256 code points are 1,024 bytes at most: the second condition holds with the first.
+    'if (characters.length > MAX_LENGTH || Buffer.byteLength(password) > MAX_BYTES) {',
+    'if (false) {',
   ]),
   proof('A04', POLICY, 'A04: a long plain phrase passes, whatever kinds of characters it has', [
     'src/accounts/password-policy.ts',
@@ -133,9 +149,9 @@ export const PEOPLE_PROOFS: Proof[] = [
     'expires_at: now + rules.minutes * 120_000,',
   ]),
   proof('A12', 'security-flows.test.ts', 'A12: a code works in its own flow and for its own purpose only', [
-    'src/login/flows.ts',
-    'if (ctx.cookies.get(nameOf(uid), settings) !== uid) throw expired;',
-    '',
+    'src/accounts/challenge-store.ts',
+    '`SELECT * FROM challenges WHERE flow = ? AND purpose IN (',
+    '`SELECT * FROM challenges WHERE (flow = ? OR TRUE) AND purpose IN (',
   ]),
   proof('A15', 'account-api.test.ts', 'A15: a change needs the current one, obeys the policy, and tells by mail', [
     'src/accounts/accounts.ts',
@@ -194,9 +210,15 @@ export const PEOPLE_PROOFS: Proof[] = [
     "ctx.oidc.client?.applicationType === 'native'",
     'false',
   ]),
-  proof('S07', 'sessions.test.ts', 'S07: disabling an account ends everything at once', [
+  proof(
+    'S04',
+    'sessions.test.ts',
+    'S04, S07: disabling an account ends everything at once, and enabling it brings nothing back',
+    ['src/accounts/accounts.ts', "        yield* options.endSessions(id, { reason: 'account_disabled', by });\n", ''],
+  ),
+  proof('S07', 'sessions.test.ts', 'S07: what is taken back acts on requests that hold a living session', [
     'src/accounts/accounts.ts',
-    "        yield* options.endSessions(id, { reason: 'account_disabled', by });\n",
-    '',
+    "return account?.status === 'active' ? account : undefined;",
+    'return account;',
   ]),
 ];

@@ -5,6 +5,7 @@ const CODES = 'security-codes.test.ts';
 const TOKENS = 'security-tokens.test.ts';
 const MATRIX = 'security-matrix.test.ts';
 const BAD = 'bad-input.test.ts';
+const REQUESTS = 'security-requests.test.ts';
 
 export const PROTOCOL: Proof[] = [
   proof('P01', CODES, 'P01: thirty near misses of a registered redirect end on our own page', [
@@ -109,7 +110,7 @@ export const PROTOCOL: Proof[] = [
     '    claims: { ...SCOPE_CLAIMS, iss: null, sid: null } as never,',
     "    claims: { ...SCOPE_CLAIMS, iss: null, sid: null } as never,\n    formats: { customizers: { jwt: async (_ctx: unknown, _token: unknown, parts: { header: object }) => { parts.header = { typ: 'JWT' }; return parts; } } } as never,",
   ]),
-  proof('P17', 'protocol.test.ts', 'P17: the password grant and the implicit flow do not exist', [
+  proof('P17', REQUESTS, 'P17: there is no password grant and no implicit or hybrid flow', [
     'src/oidc/client-rules.ts',
     "  responseTypes: ['code'],",
     "  responseTypes: ['code', 'id_token'],",
@@ -193,17 +194,37 @@ export const PROTOCOL: Proof[] = [
     'P31: a logout token is what the specification asks for, and fits the ID token',
     ['src/oidc/logout-notice.ts', "    token.set('events', { [EVENT]: {} });\n", ''],
   ),
-  proof('P32', 'protocol.test.ts', 'P32: a pushed request is used once, by its own client', [
+  proof('P32', REQUESTS, 'P32: a pushed request works once, under prompt=none as well', [
+    `${CORE}/actions/authorization/respond.js`,
+    '  await pushedAuthorizationRequest?.consume();\n',
+    '',
+  ]),
+  proof('P32', REQUESTS, 'P32: a pushed request is of no use to another client', [
+    `${CORE}/actions/authorization/process_request_object.js`,
+    'const { payload, header: { alg } } = decoded;',
+    'const { payload, header: { alg } } = decoded; if (pushedRequestObject) payload.client_id = payload.iss = client.clientId;',
+  ]),
+  proof('P32', REQUESTS, 'P32: a pushed request is dead after its minute', [
     `${CORE}/actions/authorization/pushed_authorization_requests.js`,
-    'if (!pushedAuthorizationRequest?.isValid) {',
-    'if (!pushedAuthorizationRequest) {',
+    'const MAX_TTL = 60;',
+    'const MAX_TTL = 120;',
   ]),
   proof('P33', TOKENS, 'P33: twelve forged tokens are refused, and nothing weak is offered', [
     'src/oidc/client-rules.ts',
     "const SIGNING = ['RS256', 'ES256', 'EdDSA'];",
     "const SIGNING = ['RS256', 'ES256', 'EdDSA', 'HS256'];",
   ]),
-  proof('P34', 'protocol.test.ts', 'P34: prompt, max_age, login_hint and ui_locales do what they say', [
+  proof('P34', REQUESTS, 'P34: the nonce comes back byte for byte, and none where none was sent', [
+    `${CORE}/helpers/grant_common.js`,
+    "token.set('nonce', source.nonce);",
+    "token.set('nonce', source.nonce?.trim());",
+  ]),
+  proof('P34', REQUESTS, 'P34: prompt=login asks whoever is signed in, and going on without an answer is asked again', [
+    `${CORE}/helpers/oidc_context.js`,
+    'return should.has(name);',
+    'return false;',
+  ]),
+  proof('P34', REQUESTS, 'P34: a sign-in older than max_age is asked for again, and auth_time is that of the new one', [
     `${CORE}/helpers/interaction_policy/prompts/login.js`,
     'if (oidc.session.past(oidc.params.max_age) && (!ctx.oidc.result?.login)) {',
     'if (false) {',
