@@ -201,7 +201,10 @@ test('T1, X07: of 100 parallel redemptions of one code exactly one succeeds', as
   const request = authorizationRequest(app, client.client_id);
   const code = codeOf(await signIn(visitor, await visitor.open(request.url), await somebody(app))) as string;
   const params = { grant_type: 'authorization_code', code, redirect_uri: CALLBACK, code_verifier: request.verifier };
-  const answers = await Promise.all(Array.from({ length: 100 }, () => token(app, client, params)));
+  const hundred = <Result>(work: () => Promise<Result>) => Promise.all(Array.from({ length: 100 }, work));
+  // Connections that are open already bring them at the same moment.
+  await hundred(async () => (await fetch(`${app.url}/.well-known/jwks.json`)).arrayBuffer());
+  const answers = await hundred(() => token(app, client, params));
   assert.equal(answers.filter(({ status }) => status === 200).length, 1);
   assert.ok(answers.every(({ status }) => status === 200 || status === 400));
 });
