@@ -57,6 +57,12 @@ export const PEOPLE_PROOFS: Proof[] = [
     'A15 A17: a code at the new address changes it, ends other sessions, and tells the old address',
     ['src/accounts/email-change.ts', "template: 'email-changed', to: from,", "template: 'email-changed', to: email,"],
   ),
+  proof(
+    'A15',
+    'remembered.test.ts',
+    'A16: a mailed code leads to the second step, too; A15: a failed one is told by mail',
+    ['src/accounts/sign-in-notices.ts', "      await db.write(() => mail('half-way', account, by));\n", ''],
+  ),
   proof('A16', 'second-factor.test.ts', 'A16: after a password, and no address of the flow leads past it', [
     'src/login/requirement.ts',
     'if (second || (remembered && kinds.length > 0))',
@@ -128,6 +134,24 @@ export const PEOPLE_PROOFS: Proof[] = [
     'A07: a hash is Argon2id with 19 MiB and two passes unless the settings say otherwise',
     ['src/accounts/passwords.ts', 'passes = 2,', 'passes = 1,'],
   ),
+  proof('A07', 'passwords.test.ts', 'A07: a hash with other parameters still opens and asks to be made again', [
+    'src/accounts/passwords.ts',
+    'needsRehash(hash, cost)',
+    'false',
+  ]),
+  proof('A07', 'passwords.test.ts', 'A07: with a pepper the database alone proves no password', [
+    'src/accounts/passwords.ts',
+    'const secret = pepper ? { secret: pepper } : {};',
+    'const secret = {};',
+  ]),
+  {
+    ...proof('A08', 'limits-accounts.test.ts', 'A08 on', [
+      'src/limits/attempt-ledger.ts',
+      '...inARow(rules.fromUnknown) }',
+      '...inARow(rules.fromUnknown + 1) }',
+    ]),
+    within: 'A08 on',
+  },
   proof('A08', PEOPLE, 'A08: 100 parallel guesses never get more than five tries', [
     'src/accounts/challenge-store.ts',
     'attempts < max_attempts',
@@ -137,6 +161,21 @@ export const PEOPLE_PROOFS: Proof[] = [
     'src/accounts/authentication.ts',
     "  if (!account) return 'unknown_address';",
     "  if (!account) throw new AppError('not_found');",
+  ]),
+  proof('A09', 'enumeration.test.ts', 'A09: whatever keeps somebody from signing in, the answer is the same', [
+    'src/accounts/authentication.ts',
+    "return account.status === 'disabled' ? 'account_disabled' : undefined;",
+    'return undefined;',
+  ]),
+  proof('A09', 'enumeration.test.ts', 'A09: who forgot a password and who registers hear the same', [
+    'src/accounts/recovery.ts',
+    "        yield* send('reset', { ...input, canonical: email.canonical });\n",
+    "        if (!(yield* store.findByEmail(email.canonical))) throw new AppError('not_found');\n        yield* send('reset', { ...input, canonical: email.canonical });\n",
+  ]),
+  proof('A09', 'enumeration.test.ts', 'A09: the time that a wrong password takes says nothing of the account', [
+    'src/accounts/authentication.ts',
+    'await passwords.verify(found?.passwordHash ?? null, input.password);',
+    'found ? await passwords.verify(found.passwordHash, input.password) : { valid: false, rehash: false };',
   ]),
   proof('A10', PEOPLE, 'A10: a forgotten password is reset by code, ends every session and signs nobody in', [
     'src/accounts/recovery.ts',
@@ -182,7 +221,7 @@ export const PEOPLE_PROOFS: Proof[] = [
   proof(
     'S02',
     'security-flows.test.ts',
-    'S02: with an https issuer every cookie is Secure, HttpOnly, SameSite and named for it',
+    'S02: with an https issuer every cookie of a whole sign-in is Secure, HttpOnly, SameSite and named for it',
     ['src/oidc/provider.ts', "httpOnly: true, sameSite: 'lax'", "httpOnly: false, sameSite: 'lax'"],
   ),
   proof('S03', PEOPLE, 'S03: a sign-in that one browser began can not be finished in another', [
@@ -216,6 +255,11 @@ export const PEOPLE_PROOFS: Proof[] = [
     'S04, S07: disabling an account ends everything at once, and enabling it brings nothing back',
     ['src/accounts/accounts.ts', "        yield* options.endSessions(id, { reason: 'account_disabled', by });\n", ''],
   ),
+  proof('S07', 'security-flows.test.ts', 'S07: no password, code or token stands in an address of ours', [
+    'src/login/recovery-routes.ts',
+    'seeOther(ctx, `/login/${flow.uid}?notice=password-changed`);',
+    'seeOther(ctx, `/login/${flow.uid}?notice=password-changed&code=${code}`);',
+  ]),
   proof('S07', 'sessions.test.ts', 'S07: what is taken back acts on requests that hold a living session', [
     'src/accounts/accounts.ts',
     "return account?.status === 'active' ? account : undefined;",

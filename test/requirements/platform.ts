@@ -84,6 +84,21 @@ export const PLATFORM: Proof[] = [
       'return identifier;',
     ],
   ),
+  proof('X11', 'keyring.test.ts', 'X11: a sealed value opens in its own row and for its own purpose only', [
+    'src/keyring/envelope.ts',
+    '  decipher.final();\n',
+    '',
+  ]),
+  proof('X11', 'keyring.test.ts', 'X11: what was opened once is remembered for its own row only', [
+    'src/keyring/opened.ts',
+    'known?.context === context ? known.text : undefined',
+    'known?.text',
+  ]),
+  proof('X11', 'keyring.test.ts', 'X11: no nonce comes twice', [
+    'src/keyring/envelope.ts',
+    'takeRandom(NONCE_BYTES)',
+    'Buffer.alloc(NONCE_BYTES)',
+  ]),
   proof('X12', 'audit-chain.test.ts', 'each single value of each event, checkpoint and the head', [
     'src/audit/verify.ts',
     "if (!whole(row)) return fail(row.seq, 'changed', row.id);",

@@ -6,6 +6,7 @@ const TOKENS = 'security-tokens.test.ts';
 const MATRIX = 'security-matrix.test.ts';
 const BAD = 'bad-input.test.ts';
 const REQUESTS = 'security-requests.test.ts';
+const HANDS = 'security-hands.test.ts';
 
 export const PROTOCOL: Proof[] = [
   proof('P01', CODES, 'P01: thirty near misses of a registered redirect end on our own page', [
@@ -60,6 +61,16 @@ export const PROTOCOL: Proof[] = [
     'P09 P11: a code works once, for its own client and redirect, and its reuse ends what it gave',
     [`${CORE}/helpers/grant_source.js`, '    await revoke(ctx, source.grantId);\n', ''],
   ),
+  proof(
+    'P09',
+    HANDS,
+    'P09: a second use of a code by another client, with another verifier or redirect takes back nothing',
+    [
+      `${CORE}/helpers/grant_source.js`,
+      '  if (source.clientId !== ctx.oidc.client.clientId) {',
+      '  if (source.consumed) await revoke(ctx, source.grantId);\n  if (source.clientId !== ctx.oidc.client.clientId) {',
+    ],
+  ),
   proof('P10', CODES, 'P10: a code is dead 61 seconds later, and alive shortly before', [
     'src/oidc/lifetimes.ts',
     'AuthorizationCode: lifetimes.authorizationCode,',
@@ -94,6 +105,11 @@ export const PROTOCOL: Proof[] = [
     'src/sessions/refresh-token-store.ts',
     'WHERE id = ? AND consumed_at IS NULL',
     'WHERE id = ?',
+  ]),
+  proof('P13', HANDS, 'P13: a spent token with another DPoP key, or without one, is refused and ends the family', [
+    'src/oidc/refresh-replay.ts',
+    "return token.jkt === undefined || token.jkt === thumbprintOfProof(ctx.get('DPoP'));",
+    'return true;',
   ]),
   proof('P14', 'refresh.test.ts', 'P14: a chain ends after 7 days without use, and after 90 days however used', [
     'src/oidc/lifetimes.ts',
@@ -270,6 +286,11 @@ export const PROTOCOL: Proof[] = [
     'P40: after five wrong user codes in one session the right one is not taken any more',
     ['src/oidc/guesses.ts', 'session: 5,', 'session: 50,'],
   ),
+  proof('P40', HANDS, 'P40: a user code is confirmed by a click in the browser that typed it, and by nothing else', [
+    `${CORE}/shared/xsrf.js`,
+    "if (!constantEquals(ctx.oidc.session.state.secret, ctx.oidc.params.xsrf || '')) {",
+    'if (false) {',
+  ]),
   {
     ...proof('P41', BAD, 'P41: refuses a value of 5 KB instead of dropping or storing it', [
       'src/oidc/input.ts',
