@@ -79,10 +79,10 @@ test('A09: who forgot a password and who registers hear the same, whether there 
     for (const email of states) {
       const { visitor, page } = await loginPage(app);
       const form = await visitor.open(page.url.replace('/login/', `/${way}/`));
-      const fields = way === 'forgot' ? { email } : { email, name: 'Ada', password: PASSWORD };
+      const fields: Record<string, string> = way === 'forgot' ? { email } : { email, name: 'Ada', password: PASSWORD };
       const next = await visitor.submit(form, fields, `^/${way}/[^/]+$`);
       answers.push(masked(next));
-      const code = way === 'forgot' ? { code: '000000', password: WRONG } : { code: '000000' };
+      const code: Record<string, string> = way === 'forgot' ? { code: '000000', password: WRONG } : { code: '000000' };
       answers.push(masked(await visitor.submit(next, code, '^/(reset|verify)/[^/]+$')));
     }
     for (let n = 2; n < answers.length; n += 2) {
