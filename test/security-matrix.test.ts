@@ -4,12 +4,18 @@ import { test } from 'node:test';
 import { createStage, type Door, type Stage } from './support/doors.ts';
 import { authorizationRequest, codeOf, FIREFOX, signedIn, somebody, token } from './support/flow.ts';
 import { sharedStage } from './support/one-app.ts';
-import { allDoors, answers, declaredRoutes } from './support/routes.ts';
+import { allDoors, answers, declaredRoutes, type Route } from './support/routes.ts';
 import { assertSafe, encoded, FORM, pairsOf, rawPairs, send } from './support/spoiled.ts';
 import { createVisitor, formsOf } from './support/visitor.ts';
 
 const theStage = sharedStage();
 const OPEN = ['/.well-known/openid-configuration', '/.well-known/oauth-authorization-server', '/.well-known/jwks.json'];
+const METHODS = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE'];
+/** What the protocol offers and no door tries. */
+const OPTIONAL = [
+  { method: 'POST', path: '/oauth2/userinfo' },
+  { method: 'POST', path: '/device/' },
+];
 const PUBLIC = [...OPEN, '/openapi.json', '/.well-known/webfinger'];
 
 function use(stage: Stage, door: Door, headers: Record<string, string> = {}, changes: Record<string, string> = {}) {
@@ -87,12 +93,23 @@ test('P23: a strange or null origin is allowed nothing, and nobody gets cookies'
 
 test('X02, X15: an undeclared method is 405, TRACE never answers, and no answer says what serves it', async () => {
   const stage = await theStage();
-  const paths = new Map(allDoors(stage).map((door) => [door.path, door]));
+  const doors = allDoors(stage);
+  const paths = new Map(doors.map((door) => [door.path, door]));
+  // The protocol core's own addresses are in no router of ours.
+  const routes: Route[] = [...declaredRoutes(), ...doors, ...OPTIONAL];
   for (const [path, door] of paths) {
     for (const method of ['TRACE', 'PROPFIND', 'TRACK']) {
       const { status, headers } = await send(stage, { method, path });
       assert.ok([400, 405].includes(status), `${method} ${path}: ${status}`);
       assert.equal(headers['x-powered-by'], undefined);
+    }
+    const undeclared = METHODS.filter(
+      (method) => !routes.some((route) => route.method === method && answers(route, path)),
+    );
+    for (const method of undeclared) {
+      const { status, headers } = await send(stage, { method, path });
+      assert.equal(status, 405, `${method} ${path}`);
+      assert.ok(headers['allow'] && !headers['allow'].includes(method), `${method} ${path}: ${headers['allow']}`);
     }
     const { headers, text } = await use(stage, { ...door, params: {} }, { 'sec-fetch-site': 'cross-site' });
     for (const name of ['server', 'x-powered-by', 'x-aspnet-version', 'via'])
@@ -162,6 +179,42 @@ test('X05: on the pages, too, nobody reaches a session or an application of some
   );
   const events = await mine.visitor.open('/account/events');
   assert.ok(!events.html.includes(theirs.person.email) && !events.html.includes(theirs.person.id));
+});
+
+/** What touches address, password, factors, all data at once, or the end of an account. */
+const GUARDED =
+  /^\/account\/(email|email\/code|delete|data\/export|security\/(password|recovery|totp\/(new|:id\/remove)|passkey\/(new|new\/options|:id\/remove)))$/;
+const GUARDED_CALL =
+  /^(POST .*\/(email|email\/code|password|factors\/.*)|DELETE .*\/(account|factors\/:id)|GET .*\/export)$/;
+
+test('A17: eleven minutes after the sign-in nothing that touches the way in, the data or the end of an account is done', async (t) => {
+  const stage = await createStage(t);
+  t.mock.timers.enable({ apis: ['Date'], now: Date.now() + 11 * 60_000 });
+  const before = await stage.app.services.accounts.byId(stage.person.id);
+  const doors = allDoors(stage);
+  const csrf = doors.find(({ name }) => name === '/account')?.params['csrf'] as string;
+  const found = { pages: 0, calls: 0 };
+  for (const route of declaredRoutes()) {
+    const call = GUARDED_CALL.test(`${route.method} ${route.path}`) && route.path.startsWith('/api/');
+    if (!call && !(GUARDED.test(route.path) && route.method === 'POST')) continue;
+    const door = doors.find(({ method, path }) => method === route.method && answers(route, path)) as Door;
+    const { status, headers, text } = await use(stage, { ...door, params: {} }, { 'x-csrf-token': csrf });
+    const what = `${route.method} ${route.path}: ${status}`;
+    if (call || route.path.endsWith('/options')) {
+      found.calls += 1;
+      assert.ok([401, 403].includes(status) && text.includes('fresh_proof_required'), what);
+    } else {
+      found.pages += 1;
+      assert.match(String(headers['location']), /^\S+\/oauth2\/authorize\?\S*prompt=login/, what);
+    }
+  }
+  assert.ok(found.pages >= 9 && found.calls >= 11, JSON.stringify(found));
+  assert.deepEqual(await stage.app.services.accounts.byId(stage.person.id), before);
+  const { status } = await use(
+    stage,
+    doors.find(({ path, method }) => path === '/api/v1/account' && method === 'GET') as Door,
+  );
+  assert.equal(status, 200, 'the sign-in lives');
 });
 
 test('one-time secrets for another purpose: each at every door that takes one', async () => {

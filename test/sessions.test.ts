@@ -1,6 +1,7 @@
 /** Where a person is signed in, and how that ends: pages, protocol, and the tokens that die with it. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { createSessionStore } from '../src/sessions/session-store.ts';
 import { startApp, type TestApp } from './support/app.ts';
 import {
   authorizationRequest,
@@ -9,6 +10,7 @@ import {
   PASSWORD,
   type SignedIn,
   signedIn,
+  signIn,
   somebody,
   token,
 } from './support/flow.ts';
@@ -183,12 +185,36 @@ test('P29: removing an application takes back its consent and its tokens', async
   assert.match((await visitor.open(authorizationRequest(app, client.client_id).url)).url, /\/consent\//);
 });
 
-test('S07: disabling an account ends everything at once', async (t) => {
+test('S04, S07: disabling an account ends everything at once, and enabling it brings nothing back', async (t) => {
   const app = await startApp(t);
   const here = await signedIn(app);
-  await app.services.accounts.disable(here.person.id);
+  const { accounts } = app.services;
+  await accounts.disable(here.person.id);
+  assert.deepEqual(await lives(app, here), DEAD);
+  const page = await here.visitor.open('/account');
+  assert.match(page.url, /\/login\//);
+  const refused = await signIn(here.visitor, page, here.person);
+  assert.deepEqual([refused.status, /\/login\//.test(refused.url)], [400, true], 'nor is there a way in');
+  await accounts.enable(here.person.id);
+  assert.deepEqual(await lives(app, here), DEAD, 'what was ended stays ended');
+  const stolen = await signedIn(app, { person: here.person });
+  const cookies = new Map(stolen.visitor.cookies);
+  await accounts.disable(here.person.id);
+  await accounts.enable(here.person.id);
+  const thief = createVisitor(app.url);
+  for (const [key, value] of cookies) thief.cookies.set(key, value);
+  assert.match((await thief.open('/account')).url, /\/login\//);
+});
+
+test('S07: what is taken back acts on requests that hold a living session: the account is asked, not the session', async (t) => {
+  const app = await startApp(t);
+  const here = await signedIn(app);
+  // As if the sessions of the account had been missed.
+  await app.services.db.run("UPDATE accounts SET status = 'disabled' WHERE id = ?", here.person.id);
   assert.deepEqual(await lives(app, here), DEAD);
   assert.match((await here.visitor.open('/account')).url, /\/login\//);
+  const asked = await here.visitor.open(authorizationRequest(app, here.client.client_id).url);
+  assert.equal(codeOf(asked), null);
 });
 
 test('rights that outlive their reason: a session that was ended while a request was under way does not come back', async (t) => {
@@ -196,8 +222,14 @@ test('rights that outlive their reason: a session that was ended while a request
   const here = await signedIn(app);
   const client = await app.client();
   const requests = Array.from({ length: 20 }, () => here.visitor.open(authorizationRequest(app, client.client_id).url));
+  const id = [...here.visitor.cookies].find(([name]) => name.startsWith('latchkey_session '))?.[1].value as string;
+  const rows = createSessionStore(app.services);
+  const loaded = await rows.find(id);
+  assert.equal(loaded?.accountId, here.person.id);
   await app.services.sessions.revokeAll(here.person.id);
   await Promise.allSettled(requests);
+  // A request that loaded the session before its end and writes it back after it.
+  await rows.upsert(id, { ...loaded }, Date.now() + 60_000, { ip: null, userAgent: null });
   assert.deepEqual(await app.services.sessions.list(here.person.id), []);
   assert.match((await here.visitor.open('/account')).url, /\/login\//);
 });

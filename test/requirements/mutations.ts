@@ -29,6 +29,8 @@ function copyOfProject(): string {
 interface Ran {
   passed: number;
   failed: number;
+  /** The first line of what the first failed test said. */
+  why: string | undefined;
 }
 
 function runTest(copy: string, { file, test, within }: Proof): Ran {
@@ -41,7 +43,8 @@ function runTest(copy: string, { file, test, within }: Proof): Ran {
     maxBuffer: 256 * 1024 * 1024,
   });
   const count = (what: string) => Number(new RegExp(`^# ${what} (\\d+)$`, 'm').exec(stdout)?.[1] ?? 0);
-  return { passed: count('pass'), failed: count('fail') + count('cancelled') };
+  const why = /failureType: '(?!subtestsFailed)[^\n]*\n\s*error: (?:\|-\s*)?([^\n]*)/.exec(stdout)?.[1]?.trim();
+  return { passed: count('pass'), failed: count('fail') + count('cancelled'), why: why?.slice(0, 160) };
 }
 
 function tried(copy: string, proof: Proof): Result {
@@ -62,6 +65,7 @@ function tried(copy: string, proof: Proof): Result {
     date: new Date().toISOString(),
     outcome: !right ? 'failed without the change, too' : after.failed > 0 ? 'failed' : 'survived',
     seconds: Math.round((performance.now() - started) / 1000),
+    ...(after.failed > 0 && after.why ? { why: after.why } : {}),
   };
 }
 

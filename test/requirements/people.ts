@@ -27,8 +27,17 @@ export const PEOPLE_PROOFS: Proof[] = [
     'A11',
     'totp.test.ts',
     'A11: the second step follows the password; tokens say both; a code works once, within the drift as well',
-    ['src/factors/totp-store.ts', 'WHERE id = ? AND last_step < ?', 'WHERE id = ? AND ? > 0'],
+    [
+      'src/factors/totp.ts',
+      'if (step > row.last_step && (await accept(accountId, row.id, step, by)))',
+      'if ((await accept(accountId, row.id, Math.max(step, row.last_step + 1), by)))',
+    ],
   ),
+  proof('A11', 'recovery-codes.test.ts', 'of a hundred at once one is accepted, and odd codes never (A11, A14)', [
+    'src/factors/totp-store.ts',
+    'WHERE id = ? AND last_step < ?',
+    'WHERE id = ? AND ? > 0',
+  ]),
   proof('A13', 'mailed-sign-in.test.ts', 'A13: where it is allowed beside passwords', [
     'src/factors/assurance.ts',
     "return has('pwd') || has('pop');",
@@ -46,6 +55,12 @@ export const PEOPLE_PROOFS: Proof[] = [
     'A15 A17: a code at the new address changes it, ends other sessions, and tells the old address',
     ['src/accounts/email-change.ts', "template: 'email-changed', to: from,", "template: 'email-changed', to: email,"],
   ),
+  proof(
+    'A15',
+    'remembered.test.ts',
+    'A16: a mailed code leads to the second step, too; A15: a failed one is told by mail',
+    ['src/accounts/sign-in-notices.ts', "      await db.write(() => mail('half-way', account, by));\n", ''],
+  ),
   proof('A16', 'second-factor.test.ts', 'A16: after a password, and no address of the flow leads past it', [
     'src/login/requirement.ts',
     'if (second || (remembered && kinds.length > 0))',
@@ -56,6 +71,12 @@ export const PEOPLE_PROOFS: Proof[] = [
     'account-api-factors.test.ts',
     'A17: a password alone, or an old sign-in, is no fresh proof where there is a factor',
     ['src/factors/freshness.ts', 'return hasSecondFactor(amr) ||', 'return amr.length > 0 ||'],
+  ),
+  proof(
+    'A17',
+    'security-matrix.test.ts',
+    'A17: eleven minutes after the sign-in nothing that touches the way in, the data or the end of an account is done',
+    ['src/factors/freshness.ts', 'authTime > FRESH_FOR) return false;', 'authTime > FRESH_FOR) return true;'],
   ),
   proof(
     'A20',
@@ -86,8 +107,9 @@ export const PEOPLE_PROOFS: Proof[] = [
   ]),
   proof('A03', POLICY, 'A03: 256 code points and 1,024 bytes are the bounds, and beyond them it is refused', [
     'src/accounts/password-policy.ts',
-    'Buffer.byteLength(password) > MAX_BYTES)',
-    'false)',
+    // 256 code points are 1,024 bytes at most: the second condition holds with the first.
+    'if (characters.length > MAX_LENGTH || Buffer.byteLength(password) > MAX_BYTES) {',
+    'if (false) {',
   ]),
   proof('A04', POLICY, 'A04: a long plain phrase passes, whatever kinds of characters it has', [
     'src/accounts/password-policy.ts',
@@ -110,6 +132,24 @@ export const PEOPLE_PROOFS: Proof[] = [
     'A07: a hash is Argon2id with 19 MiB and two passes unless the settings say otherwise',
     ['src/accounts/passwords.ts', 'passes = 2,', 'passes = 1,'],
   ),
+  proof('A07', 'passwords.test.ts', 'A07: a hash with other parameters still opens and asks to be made again', [
+    'src/accounts/passwords.ts',
+    'needsRehash(hash, cost)',
+    'false',
+  ]),
+  proof('A07', 'passwords.test.ts', 'A07: with a pepper the database alone proves no password', [
+    'src/accounts/passwords.ts',
+    'const secret = pepper ? { secret: pepper } : {};',
+    'const secret = {};',
+  ]),
+  {
+    ...proof('A08', 'limits-accounts.test.ts', 'A08 on', [
+      'src/limits/attempt-ledger.ts',
+      '...inARow(rules.fromUnknown) }',
+      '...inARow(rules.fromUnknown + 1) }',
+    ]),
+    within: 'A08 on',
+  },
   proof('A08', PEOPLE, 'A08: 100 parallel guesses never get more than five tries', [
     'src/accounts/challenge-store.ts',
     'attempts < max_attempts',
@@ -119,6 +159,21 @@ export const PEOPLE_PROOFS: Proof[] = [
     'src/accounts/authentication.ts',
     "  if (!account) return 'unknown_address';",
     "  if (!account) throw new AppError('not_found');",
+  ]),
+  proof('A09', 'enumeration.test.ts', 'A09: whatever keeps somebody from signing in, the answer is the same', [
+    'src/accounts/authentication.ts',
+    "return account.status === 'disabled' ? 'account_disabled' : undefined;",
+    'return undefined;',
+  ]),
+  proof('A09', 'enumeration.test.ts', 'A09: who forgot a password and who registers hear the same', [
+    'src/accounts/recovery.ts',
+    "        yield* send('reset', { ...input, canonical: email.canonical });\n",
+    "        if (!(yield* store.findByEmail(email.canonical))) throw new AppError('not_found');\n        yield* send('reset', { ...input, canonical: email.canonical });\n",
+  ]),
+  proof('A09', 'enumeration.test.ts', 'A09: the time that a wrong password takes says nothing of the account', [
+    'src/accounts/authentication.ts',
+    'await passwords.verify(found?.passwordHash ?? null, input.password);',
+    'found ? await passwords.verify(found.passwordHash, input.password) : { valid: false, rehash: false };',
   ]),
   proof('A10', PEOPLE, 'A10: a forgotten password is reset by code, ends every session and signs nobody in', [
     'src/accounts/recovery.ts',
@@ -131,9 +186,9 @@ export const PEOPLE_PROOFS: Proof[] = [
     'expires_at: now + rules.minutes * 120_000,',
   ]),
   proof('A12', 'security-flows.test.ts', 'A12: a code works in its own flow and for its own purpose only', [
-    'src/login/flows.ts',
-    'if (ctx.cookies.get(nameOf(uid), settings) !== uid) throw expired;',
-    '',
+    'src/accounts/challenge-store.ts',
+    '`SELECT * FROM challenges WHERE flow = ? AND purpose IN (',
+    '`SELECT * FROM challenges WHERE (flow = ? OR TRUE) AND purpose IN (',
   ]),
   proof('A15', 'account-api.test.ts', 'A15: a change needs the current one, obeys the policy, and tells by mail', [
     'src/accounts/accounts.ts',
@@ -164,7 +219,7 @@ export const PEOPLE_PROOFS: Proof[] = [
   proof(
     'S02',
     'security-flows.test.ts',
-    'S02: with an https issuer every cookie is Secure, HttpOnly, SameSite and named for it',
+    'S02: with an https issuer every cookie of a whole sign-in is Secure, HttpOnly, SameSite and named for it',
     ['src/oidc/provider.ts', "httpOnly: true, sameSite: 'lax'", "httpOnly: false, sameSite: 'lax'"],
   ),
   proof('S03', PEOPLE, 'S03: a sign-in that one browser began can not be finished in another', [
@@ -192,10 +247,21 @@ export const PEOPLE_PROOFS: Proof[] = [
     "ctx.oidc.client?.applicationType === 'native'",
     'false',
   ]),
-  proof('S07', 'sessions.test.ts', 'S07: disabling an account ends everything at once', [
+  proof(
+    'S04',
+    'sessions.test.ts',
+    'S04, S07: disabling an account ends everything at once, and enabling it brings nothing back',
+    ['src/accounts/accounts.ts', "        yield* options.endSessions(id, { reason: 'account_disabled', by });\n", ''],
+  ),
+  proof('S07', 'security-flows.test.ts', 'S07: no password, code or token stands in an address of ours', [
+    'src/login/recovery-routes.ts',
+    '?notice=password-changed`',
+    '?notice=password-changed&code=` + code',
+  ]),
+  proof('S07', 'sessions.test.ts', 'S07: what is taken back acts on requests that hold a living session', [
     'src/accounts/accounts.ts',
-    "        yield* options.endSessions(id, { reason: 'account_disabled', by });\n",
-    '',
+    "return account?.status === 'active' ? account : undefined;",
+    'return account;',
   ]),
   proof('S08', 'session-limit.test.ts', 'S08: sixty sign-ins of a person at the same time leave fifty sessions', [
     'src/sessions/beginning.ts',

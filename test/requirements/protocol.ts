@@ -5,6 +5,8 @@ const CODES = 'security-codes.test.ts';
 const TOKENS = 'security-tokens.test.ts';
 const MATRIX = 'security-matrix.test.ts';
 const BAD = 'bad-input.test.ts';
+const REQUESTS = 'security-requests.test.ts';
+const HANDS = 'security-hands.test.ts';
 
 export const PROTOCOL: Proof[] = [
   proof('P01', CODES, 'P01: thirty near misses of a registered redirect end on our own page', [
@@ -59,6 +61,16 @@ export const PROTOCOL: Proof[] = [
     'P09 P11: a code works once, for its own client and redirect, and its reuse ends what it gave',
     [`${CORE}/helpers/grant_source.js`, '    await revoke(ctx, source.grantId);\n', ''],
   ),
+  proof(
+    'P09',
+    HANDS,
+    'P09: a second use of a code by another client, with another verifier or redirect takes back nothing',
+    [
+      `${CORE}/helpers/grant_source.js`,
+      '  if (source.clientId !== ctx.oidc.client.clientId) {',
+      '  if (source.consumed) await revoke(ctx, source.grantId);\n  if (source.clientId !== ctx.oidc.client.clientId) {',
+    ],
+  ),
   proof('P10', CODES, 'P10: a code is dead 61 seconds later, and alive shortly before', [
     'src/oidc/lifetimes.ts',
     'AuthorizationCode: lifetimes.authorizationCode,',
@@ -94,6 +106,11 @@ export const PROTOCOL: Proof[] = [
     'WHERE id = ? AND consumed_at IS NULL',
     'WHERE id = ?',
   ]),
+  proof('P13', HANDS, 'P13: a spent token with another DPoP key, or without one, is refused and ends the family', [
+    'src/oidc/refresh-replay.ts',
+    "return token.jkt === undefined || token.jkt === thumbprintOfProof(ctx.get('DPoP'));",
+    'return true;',
+  ]),
   proof('P14', 'refresh.test.ts', 'P14: a chain ends after 7 days without use, and after 90 days however used', [
     'src/oidc/lifetimes.ts',
     'Math.min(idle, absolute - age)',
@@ -109,7 +126,7 @@ export const PROTOCOL: Proof[] = [
     '    claims: { ...SCOPE_CLAIMS, iss: null, sid: null } as never,',
     "    claims: { ...SCOPE_CLAIMS, iss: null, sid: null } as never,\n    formats: { customizers: { jwt: async (_ctx: unknown, _token: unknown, parts: { header: object }) => { parts.header = { typ: 'JWT' }; return parts; } } } as never,",
   ]),
-  proof('P17', 'protocol.test.ts', 'P17: the password grant and the implicit flow do not exist', [
+  proof('P17', REQUESTS, 'P17: there is no password grant and no implicit or hybrid flow', [
     'src/oidc/client-rules.ts',
     "  responseTypes: ['code'],",
     "  responseTypes: ['code', 'id_token'],",
@@ -193,17 +210,37 @@ export const PROTOCOL: Proof[] = [
     'P31: a logout token is what the specification asks for, and fits the ID token',
     ['src/oidc/logout-notice.ts', "    token.set('events', { [EVENT]: {} });\n", ''],
   ),
-  proof('P32', 'protocol.test.ts', 'P32: a pushed request is used once, by its own client', [
+  proof('P32', REQUESTS, 'P32: a pushed request works once, under prompt=none as well', [
+    `${CORE}/actions/authorization/respond.js`,
+    '  await pushedAuthorizationRequest?.consume();\n',
+    '',
+  ]),
+  proof('P32', REQUESTS, 'P32: a pushed request is of no use to another client', [
+    `${CORE}/actions/authorization/process_request_object.js`,
+    'const { payload, header: { alg } } = decoded;',
+    'const { payload, header: { alg } } = decoded; if (pushedRequestObject) payload.client_id = payload.iss = client.clientId;',
+  ]),
+  proof('P32', REQUESTS, 'P32: a pushed request is dead after its minute', [
     `${CORE}/actions/authorization/pushed_authorization_requests.js`,
-    'if (!pushedAuthorizationRequest?.isValid) {',
-    'if (!pushedAuthorizationRequest) {',
+    'const MAX_TTL = 60;',
+    'const MAX_TTL = 120;',
   ]),
   proof('P33', TOKENS, 'P33: twelve forged tokens are refused, and nothing weak is offered', [
     'src/oidc/client-rules.ts',
     "const SIGNING = ['RS256', 'ES256', 'EdDSA'];",
     "const SIGNING = ['RS256', 'ES256', 'EdDSA', 'HS256'];",
   ]),
-  proof('P34', 'protocol.test.ts', 'P34: prompt, max_age, login_hint and ui_locales do what they say', [
+  proof('P34', REQUESTS, 'P34: the nonce comes back byte for byte, and none where none was sent', [
+    `${CORE}/helpers/grant_common.js`,
+    "token.set('nonce', source.nonce);",
+    "token.set('nonce', source.nonce?.trim());",
+  ]),
+  proof('P34', REQUESTS, 'P34: prompt=login asks whoever is signed in, and going on without an answer is asked again', [
+    `${CORE}/helpers/oidc_context.js`,
+    'return should.has(name);',
+    'return false;',
+  ]),
+  proof('P34', REQUESTS, 'P34: a sign-in older than max_age is asked for again, and auth_time is that of the new one', [
     `${CORE}/helpers/interaction_policy/prompts/login.js`,
     'if (oidc.session.past(oidc.params.max_age) && (!ctx.oidc.result?.login)) {',
     'if (false) {',
@@ -249,6 +286,11 @@ export const PROTOCOL: Proof[] = [
     'P40: after five wrong user codes in one session the right one is not taken any more',
     ['src/oidc/guesses.ts', 'session: 5,', 'session: 50,'],
   ),
+  proof('P40', HANDS, 'P40: a user code is confirmed by a click in the browser that typed it, and by nothing else', [
+    `${CORE}/shared/xsrf.js`,
+    "if (!constantEquals(ctx.oidc.session.state.secret, ctx.oidc.params.xsrf || '')) {",
+    'if (false) {',
+  ]),
   {
     ...proof('P41', BAD, 'P41: refuses a value of 5 KB instead of dropping or storing it', [
       'src/oidc/input.ts',

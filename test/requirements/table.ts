@@ -23,6 +23,8 @@ export interface Result {
   date: string;
   outcome: 'failed' | 'survived' | 'failed without the change, too';
   seconds: number;
+  /** What the test said: so that one can see that it failed for the reason it is there for. */
+  why?: string;
 }
 
 export const keyOf = ({ id, file, test }: Proof): string => `${id} | ${file} | ${test}`;
