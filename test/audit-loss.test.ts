@@ -313,5 +313,5 @@ describe('with PostgreSQL', () => {
     postgres = await startPostgres();
   });
   after(() => postgres.stop());
-  contract('PostgreSQL', async () => ({ LATCHKEY_DATABASE_URL: await postgres.database() }));
+  contract('PostgreSQL', async () => ({ LATCHKEY_DATABASE_URL: await postgres.database({ prepared: true }) }));
 });

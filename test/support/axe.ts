@@ -14,7 +14,7 @@ const RULES = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-pra
 export async function axe(page: Page, { except = [] }: { except?: string[] } = {}): Promise<string[]> {
   // Evaluated by the debugger, so that the page's content security policy stays as it is.
   await page.evaluate(source);
-  const run = `axe.run({ runOnly: ${JSON.stringify(RULES)}, iframes: false,
+  const run = `axe.run({ runOnly: ${JSON.stringify(RULES)}, iframes: false, resultTypes: ['violations'],
     rules: ${JSON.stringify(Object.fromEntries(except.map((rule) => [rule, { enabled: false }])))} })`;
   const found = (await page.evaluate(run)) as {
     violations: Array<{ id: string; nodes: Array<{ target: unknown[] }> }>;

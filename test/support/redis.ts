@@ -31,15 +31,12 @@ process.once('exit', () => {
 /** @param tls a certificate and its key: then it speaks nothing but TLS. */
 export async function startRedis({
   settings = [] as string[],
-  bus = false,
   tls,
 }: {
   settings?: string[];
-  bus?: boolean;
   tls?: { cert: string; key: string };
 } = {}): Promise<TestRedis> {
-  // A Cluster's second port is ten thousand higher.
-  const port = bus ? await freePortBelow(55_000) : await freePort();
+  const port = await freePort();
   const dir = mkdtempSync(join(tmpdir(), 'latchkey-redis-'));
   const plain = tls ? ['--port', '0', '--tls-port', String(port), ...tlsFiles(dir, tls)] : ['--port', String(port)];
   const base = [...plain, '--bind', '127.0.0.1', '--save', '', '--appendonly', 'no', '--dir', dir];
@@ -105,13 +102,6 @@ export async function command(port: number, words: string[]): Promise<string> {
     return bytes.toString();
   } finally {
     socket.destroy();
-  }
-}
-
-async function freePortBelow(limit: number): Promise<number> {
-  for (;;) {
-    const port = await freePort();
-    if (port < limit) return port;
   }
 }
 
