@@ -1,5 +1,5 @@
 /** Runs test files, each in a process of its own and several at a time, and shows what each printed when it has ended. */
-import { spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 
 export interface FileResult {
@@ -10,8 +10,10 @@ export interface FileResult {
   failed: number;
 }
 
-/** For a test, and for a whole file. */
-const LIMIT_MS = 300_000;
+/** For a test. */
+const TEST_MS = 300_000;
+/** For a file. */
+const FILE_MS = 2 * TEST_MS;
 /** What a process that was told to end still gets. */
 const GRACE_MS = 10_000;
 
@@ -25,6 +27,12 @@ export async function runFiles(
 ): Promise<FileResult[]> {
   const waiting = [...files];
   const results: FileResult[] = [];
+  const stop = () => {
+    waiting.length = 0;
+    for (const child of running) end(child);
+  };
+  // They don't share the terminal's signals: each leads a group of its own, so that all it started can be ended.
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, stop);
   await Promise.all(
     lanes.map(async (takes) => {
       for (;;) {
@@ -34,13 +42,26 @@ export async function runFiles(
       }
     }),
   );
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.off(signal, stop);
   return results;
 }
 
+const running = new Set<ChildProcess>();
+
+/** With everything that it has started. */
+function end({ pid }: ChildProcess): void {
+  try {
+    if (pid) process.kill(-pid, 'SIGKILL');
+  } catch {
+    // It has ended.
+  }
+}
+
 async function runFile(file: string, cwd: string): Promise<FileResult> {
-  const flags = [`--test-timeout=${LIMIT_MS}`, '--test-reporter=spec', '--disable-warning=ExperimentalWarning'];
+  const flags = [`--test-timeout=${TEST_MS}`, '--test-reporter=spec', '--disable-warning=ExperimentalWarning'];
   const started = performance.now();
-  const child = spawn(process.execPath, [...flags, file], { cwd, stdio: ['ignore', 'pipe', 'pipe'] });
+  const child = spawn(process.execPath, [...flags, file], { cwd, detached: true, stdio: ['ignore', 'pipe', 'pipe'] });
+  running.add(child);
   let output = '';
   for (const stream of [child.stdout, child.stderr]) {
     stream.setEncoding('utf8').on('data', (chunk: string) => {
@@ -48,17 +69,16 @@ async function runFile(file: string, cwd: string): Promise<FileResult> {
     });
   }
   const late = setTimeout(() => {
-    output += `\n${file} did not end within ${LIMIT_MS / 1000} s\n`;
-    child.kill('SIGINT'); // ends what the file has started, and says which test it was
-    setTimeout(() => child.kill('SIGKILL'), GRACE_MS).unref();
-  }, LIMIT_MS);
+    output += `\n${file} did not end within ${FILE_MS / 1000} s\n`;
+    child.kill('SIGINT'); // says which test it was
+    setTimeout(() => end(child), GRACE_MS).unref();
+  }, FILE_MS);
   const closed = once(child, 'close');
   const [code] = (await once(child, 'exit')) as [number | null];
   clearTimeout(late);
-  // Something that it left behind may hold the streams.
-  const patience = setTimeout(() => [child.stdout, child.stderr].forEach((stream) => void stream.destroy()), GRACE_MS);
+  running.delete(child);
+  end(child); // what it left behind would hold the streams, and the machine
   await closed;
-  clearTimeout(patience);
   const seconds = (performance.now() - started) / 1000;
   const { passed, failed } = counts(output, code);
   process.stdout.write(
