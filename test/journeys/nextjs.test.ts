@@ -1,4 +1,4 @@
-/** The two Next.js examples, built and driven in a real browser: first both builds at once, then two tests at a time. */
+/** The two Next.js examples, built and driven in a real browser: both builds at once, then both journeys, then one proof at a time. */
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
@@ -89,9 +89,9 @@ describe('the Next.js examples', { concurrency: 2 }, () => {
       await page.locator('input[name=password]').waitFor(); // the issuer asks again: its session is over, too
     });
   }
-
-  testFew(...proofs);
 });
+
+testFew(...proofs);
 
 async function assertProtected(page: Page, person: { name: string; email: string }): Promise<void> {
   const text = async (id: string) => (await page.locator(id).textContent()) ?? '';
