@@ -33,7 +33,7 @@ describe('a deleted account', () => {
   for (const engine of ['SQLite', 'PostgreSQL']) {
     test(`${engine}: is closed at once, and after the grace period gone with all that was known of the person`, async (t) => {
       const env: Record<string, string> =
-        engine === 'SQLite' ? {} : { LATCHKEY_DATABASE_URL: await postgres.database() };
+        engine === 'SQLite' ? {} : { LATCHKEY_DATABASE_URL: await postgres.database({ prepared: true }) };
       const app = await startApp(t, { env });
       const who = await apiUser(app);
       const { person, visitor, tokens, client } = who;

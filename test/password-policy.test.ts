@@ -5,6 +5,7 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import { commonPasswords, rankedList } from '../bin/common-passwords.ts';
 import { createPasswordPolicy } from '../src/accounts/password-policy.ts';
+import { cpuTime } from './support/cpu-time.ts';
 
 const twelve = createPasswordPolicy({ minLength: 12 });
 const eight = createPasswordPolicy({ minLength: 8 });
@@ -124,10 +125,7 @@ test('any text gets an answer with at most one reason, and quickly', () => {
       assert.ok(twelve.check(password, about).length <= 1);
     }),
   );
-  const startedAt = performance.now();
-  twelve.check(`${'ab'.repeat(127)}c`, {
-    email: `${'ab.'.repeat(20)}ab@${'ab.'.repeat(60)}ab`,
-    name: 'ab '.repeat(60),
-  });
-  assert.ok(performance.now() - startedAt < 100);
+  const about = { email: `${'ab.'.repeat(20)}ab@${'ab.'.repeat(60)}ab`, name: 'ab '.repeat(60) };
+  const took = cpuTime(() => void twelve.check(`${'ab'.repeat(127)}c`, about));
+  assert.ok(took < 100, `${took} ms`);
 });

@@ -146,6 +146,8 @@ describe('with servers', () => {
     await Promise.all([postgres.stop(), redis.stop()]);
   });
   refreshContract('PostgreSQL and Redis', async (t) =>
-    startApp(t, { env: { LATCHKEY_DATABASE_URL: await postgres.database(), LATCHKEY_REDIS_URL: redis.url } }),
+    startApp(t, {
+      env: { LATCHKEY_DATABASE_URL: await postgres.database({ prepared: true }), LATCHKEY_REDIS_URL: redis.url },
+    }),
   );
 });

@@ -2,10 +2,12 @@
  * `npm test`: installs what the tests need beyond npm, then types, lint and format, then every test, nothing skipped.
  * `--only checks` stops after the checks; other arguments are test files.
  */
-import { spawn, spawnSync } from 'node:child_process';
+import { spawnSync } from 'node:child_process';
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { type FileResult, runFiles } from './support/pool.ts';
+import { stagesOf } from './support/schedule.ts';
 import { installTools } from './support/tools.ts';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
@@ -26,38 +28,14 @@ function step(name: string, command: string, argv: string[]): void {
 function testFiles(): string[] {
   return readdirSync(join(root, 'test'), { recursive: true, encoding: 'utf8' })
     .filter((file) => file.endsWith('.test.ts'))
-    .map((file) => join('test', file))
-    .sort((a, b) => Number(b.includes('journeys')) - Number(a.includes('journeys')) || a.localeCompare(b));
+    .map((file) => join('test', file));
 }
 
-/** These measure how long something takes, or put load on the machine: each gets it for itself. */
-const ALONE = /^test\/(faults-|redis-|workers|keys|passwords|http-server)/;
-
-interface Counted {
-  passed: number;
-  failed: number;
-  status: number;
-}
-
-/** Runs the files and shows what they print; counts from the runner's own summary. */
-function runTests(files: string[], concurrency: number): Promise<Counted> {
-  const flags = ['--test', `--test-concurrency=${concurrency}`, '--test-timeout=300000', '--test-reporter=spec'];
-  const runner = spawn(process.execPath, [...flags, '--disable-warning=ExperimentalWarning', ...files], {
-    cwd: root,
-    stdio: ['ignore', 'pipe', 'inherit'],
-  });
-  let tail = '';
-  runner.stdout.on('data', (chunk: Buffer) => {
-    process.stdout.write(chunk);
-    tail = (tail + chunk.toString()).slice(-1_000_000);
-  });
-  const count = (name: string) => Number(new RegExp(`^\\S+ ${name} (\\d+)$`, 'm').exec(tail)?.[1] ?? 0);
-  return new Promise((resolve) => {
-    runner.on('close', (code) => {
-      const failed = count('fail') + count('cancelled') + count('skipped') + count('todo');
-      resolve({ passed: count('pass'), failed: Math.max(failed, code === 0 ? 0 : 1), status: code ?? 1 });
-    });
-  });
+/** What is worth to be made shorter. */
+function tellSlowest(results: FileResult[]): void {
+  const slowest = results.toSorted((a, b) => b.seconds - a.seconds).slice(0, 10);
+  const lines = slowest.map(({ file, seconds }) => `${seconds.toFixed(1).padStart(7)} s  ${file}\n`);
+  process.stdout.write(`\nThe slowest files:\n${lines.join('')}`);
 }
 
 if (args[0] === '--only' || args.length === 0) {
@@ -72,17 +50,20 @@ if (args[0] === '--only' || args.length === 0) {
 if (args[0] !== '--only') {
   installTools();
   const files = args.length > 0 ? args : testFiles();
-  const stages = [
-    { files: files.filter((file) => !ALONE.test(file)), concurrency: 2 },
-    { files: files.filter((file) => ALONE.test(file)), concurrency: 1 },
-  ].filter((stage) => stage.files.length > 0);
-  const { prepareData, PREPARED } = await import('./support/prepared.ts');
-  const prepared = await prepareData();
-  process.env[PREPARED] = prepared.dir;
-  const counted: Counted[] = [];
-  for (const stage of stages) counted.push(await runTests(stage.files, stage.concurrency));
-  prepared.remove();
-  const sum = (of: (each: Counted) => number) => counted.reduce((total, each) => total + of(each), 0);
+  const results: FileResult[] = [];
+  const { prepareRun } = await import('./support/prepared.ts');
+  const prepared = await prepareRun();
+  Object.assign(process.env, prepared.env);
+  for (const { files: some, lanes } of stagesOf(files)) {
+    const started = performance.now();
+    results.push(...(await runFiles(some, { cwd: root, lanes })));
+    process.stdout.write(`\n${some.length} files in ${((performance.now() - started) / 1000).toFixed(1)} s\n`);
+  }
+  await prepared.remove();
+  const sum = (of: (each: FileResult) => number) => results.reduce((total, each) => total + of(each), 0);
+  const failed = results.filter((each) => each.failed > 0);
+  tellSlowest(results);
+  for (const { file } of failed) process.stdout.write(`\nFAILED: ${file}`);
   process.stdout.write(`\n${sum((each) => each.passed)} passed, ${sum((each) => each.failed)} failed\n`);
-  process.exit(counted.every((each) => each.status === 0 && each.failed === 0) ? 0 : 1);
+  process.exit(failed.length === 0 ? 0 : 1);
 }

@@ -6,6 +6,7 @@ import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { OPERATIONS } from '../src/api/operations.ts';
 import { buildCommand } from '../src/cli/program.ts';
+import { cpuTime } from './support/cpu-time.ts';
 import { pieces } from './support/source.ts';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
@@ -98,13 +99,14 @@ test('X10: no regular expression takes 50 ms for 50 KB of anything', () => {
           const input = `${unit.repeat(Math.ceil(length / unit.length)).slice(0, length)}\u0001`;
           const limit = 50;
           let took = Number.POSITIVE_INFINITY;
-          // The best of three: other processes share the machine.
-          for (let round = 0; round < 3 && took > limit; round += 1) {
-            const started = performance.now();
-            expression.lastIndex = 0;
-            if (flags.includes('g')) input.replace(expression, '');
-            else expression.test(input);
-            took = Math.min(took, performance.now() - started);
+          // The best of three: the first compiles it.
+          for (let tries = 0; tries < 3 && took > limit; tries += 1) {
+            const round = cpuTime(() => {
+              expression.lastIndex = 0;
+              if (flags.includes('g')) input.replace(expression, '');
+              else expression.test(input);
+            });
+            took = Math.min(took, round);
           }
           assert.ok(
             took <= limit,

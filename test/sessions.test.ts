@@ -223,7 +223,7 @@ test('rights that outlive their reason: a session that was ended while a request
   const client = await app.client();
   const requests = Array.from({ length: 20 }, () => here.visitor.open(authorizationRequest(app, client.client_id).url));
   const id = [...here.visitor.cookies].find(([name]) => name.startsWith('latchkey_session '))?.[1].value as string;
-  const rows = createSessionStore(app.services);
+  const rows = createSessionStore({ ...app.services, strong: app.services.settings.factors.strong });
   const loaded = await rows.find(id);
   assert.equal(loaded?.accountId, here.person.id);
   await app.services.sessions.revokeAll(here.person.id);

@@ -8,11 +8,13 @@ import type { Page } from 'playwright-core';
 import { createFlow, type Flow, type FlowOptions, SignInRequired } from '../../examples/electron/src/flow.ts';
 import { createBrowser } from '../support/browser.ts';
 import { type Issuer, startIssuer } from '../support/issuer.ts';
+import { sharedIssuer } from '../support/one-app.ts';
 import { EXAMPLES_FOLDER, install } from './next-app.ts';
 import { endOtherSessions, newPerson, type Person, register } from './person.ts';
 
 const SCHEME_URI = 'com.example.latchkey-demo:/callback';
 const browser = createBrowser();
+const oneIssuer = sharedIssuer();
 
 test('a person signs in through the browser, and the app stays signed in over a restart', async (t) => {
   const { issuer, page, flow, store, person } = await signedIn(t);
@@ -44,7 +46,7 @@ test('signing out ends the tokens at the issuer', async (t) => {
 });
 
 test('an issuer that can not be reached signs nobody out', async (t) => {
-  const { issuer, page, flow, store } = await signedIn(t);
+  const { issuer, page, flow, store } = await signedIn(t, await startIssuer(t));
   await issuer.stop();
   const restarted = await newFlow(t, issuer, page, { clientId: flow.clientId, store });
   await assert.rejects(restarted.accessToken(), (error) => !(error instanceof SignInRequired));
@@ -97,8 +99,8 @@ interface DrivenFlow extends Flow {
   opened: URL[];
 }
 
-async function signedIn(t: TestContext) {
-  const issuer = await startIssuer(t);
+async function signedIn(t: TestContext, ofItsOwn?: Issuer) {
+  const issuer = ofItsOwn ?? (await oneIssuer());
   const { client_id: clientId } = await issuer.createClient({
     client_name: 'Latchkey demo',
     application_type: 'native',

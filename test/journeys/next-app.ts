@@ -45,7 +45,7 @@ export async function install(example: string): Promise<void> {
     .digest('hex');
   const marker = join(folder, 'node_modules/.installed'); // npm ci removes it with the folder
   if ((await readFile(marker, 'utf8').catch(() => '')) === wanted) return;
-  await run('npm', ['ci', '--loglevel=error'], folder);
+  await run('npm', ['ci', '--prefer-offline', '--no-audit', '--no-fund', '--loglevel=error'], folder);
   await writeFile(marker, wanted);
 }
 

@@ -1,8 +1,8 @@
-/** The two Next.js examples, built and driven in a real browser. One file, so that the builds take turns. */
+/** The two Next.js examples, built and driven in a real browser: both builds at once, then both journeys, then one proof at a time. */
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
-import { test } from 'node:test';
+import { before, describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Page } from 'playwright-core';
 import { proofs } from '../proofs/nextjs.proof.ts';
@@ -18,75 +18,78 @@ const ACCESS_TOKEN_SECONDS = 9;
 
 const browser = createBrowser();
 
-for (const { folder, prefix, cookie, jwt, salt } of EXAMPLES) {
-  test(`${folder}: register, stay signed in past the access token, be signed out from elsewhere, sign out`, async (t) => {
-    await build(folder);
-    const issuer = await startIssuer(t, { env: { LATCHKEY_ACCESS_TOKEN_TTL: `${ACCESS_TOKEN_SECONDS}s` } });
-    const port = await freePort();
-    const app = `http://localhost:${port}`;
-    const secret = randomBytes(32).toString('base64');
-    const client = await issuer.createClient({
-      client_name: 'Next.js with Latchkey',
-      redirect_uris: [`${app}/api/auth/callback/latchkey`],
-      post_logout_redirect_uris: [`${app}/`],
-      grant_types: ['authorization_code', 'refresh_token'],
-      first_party: true,
+describe('the Next.js examples', { concurrency: 2 }, () => {
+  before(() => Promise.all(EXAMPLES.map(({ folder }) => build(folder))));
+
+  for (const { folder, prefix, cookie, jwt, salt } of EXAMPLES) {
+    test(`${folder}: register, stay signed in past the access token, be signed out from elsewhere, sign out`, async (t) => {
+      const issuer = await startIssuer(t, { env: { LATCHKEY_ACCESS_TOKEN_TTL: `${ACCESS_TOKEN_SECONDS}s` } });
+      const port = await freePort();
+      const app = `http://localhost:${port}`;
+      const secret = randomBytes(32).toString('base64');
+      const client = await issuer.createClient({
+        client_name: 'Next.js with Latchkey',
+        redirect_uris: [`${app}/api/auth/callback/latchkey`],
+        post_logout_redirect_uris: [`${app}/`],
+        grant_types: ['authorization_code', 'refresh_token'],
+        first_party: true,
+      });
+      await start(t, folder, port, {
+        LATCHKEY_ISSUER: issuer.url,
+        LATCHKEY_CLIENT_ID: client.client_id,
+        LATCHKEY_CLIENT_SECRET: client.client_secret,
+        [`${prefix}_URL`]: app,
+        [`${prefix}_SECRET`]: secret,
+      });
+      const person = newPerson();
+      const { decode } = await import(join(EXAMPLES_FOLDER, folder, 'node_modules', jwt));
+      const page = await browser.page(t);
+      const sessionCookie = async () => (await page.context().cookies(app)).find(({ name }) => name.startsWith(cookie));
+      const stored = async () => decode({ token: (await sessionCookie())?.value, secret, salt });
+
+      await page.goto(`${app}/protected`);
+      await page.getByRole('button', { name: 'Register' }).click();
+      await register(page, issuer, person);
+      await page.waitForURL(`${app}/protected`);
+      await assertProtected(page, person);
+
+      await page.goto(`${app}/admin`);
+      await page.getByRole('button', { name: 'Go on with a second step' }).click();
+      // Without the password again: only what is missing is asked, and who has no second step is led to one.
+      await page.waitForURL(`${issuer.url}/login/*/protect`);
+      await page.goto(`${app}/protected`);
+
+      const session = await (await page.request.get(`${app}/api/auth/session`)).text();
+      assert.doesNotMatch(session, /token/i, 'scripts in the browser get no token');
+
+      await page.waitForLoadState('networkidle');
+      const refreshes = () => issuer.output().split('"/oauth2/token"').length;
+      const first = await stored();
+      const asked = refreshes();
+      assert.equal(first.email, person.email);
+      await sleep(ACCESS_TOKEN_SECONDS * 1000); // two processes' clocks: the short life is real
+      await page.reload();
+      await assertProtected(page, person);
+      await page.waitForLoadState('networkidle');
+      const second = await stored();
+      assert.notEqual(second.accessToken, first.accessToken, 'the new tokens are in the cookie');
+      assert.ok(second.expiresAt > first.expiresAt);
+      assert.equal(refreshes(), asked + 1, 'one refresh for one page view');
+
+      await endOtherSessions(await browser.page(t), issuer.url, person);
+      await page.reload();
+      await page.getByRole('button', { name: 'Sign in' }).click();
+      await signIn(page, person);
+      await page.waitForURL(`${app}/protected`);
+
+      await page.getByRole('button', { name: 'Sign out' }).click();
+      await signedOutAt(page, `${app}/`);
+      assert.equal(await sessionCookie(), undefined);
+      await page.getByRole('button', { name: 'Sign in' }).click();
+      await page.locator('input[name=password]').waitFor(); // the issuer asks again: its session is over, too
     });
-    await start(t, folder, port, {
-      LATCHKEY_ISSUER: issuer.url,
-      LATCHKEY_CLIENT_ID: client.client_id,
-      LATCHKEY_CLIENT_SECRET: client.client_secret,
-      [`${prefix}_URL`]: app,
-      [`${prefix}_SECRET`]: secret,
-    });
-    const person = newPerson();
-    const { decode } = await import(join(EXAMPLES_FOLDER, folder, 'node_modules', jwt));
-    const page = await browser.page(t);
-    const sessionCookie = async () => (await page.context().cookies(app)).find(({ name }) => name.startsWith(cookie));
-    const stored = async () => decode({ token: (await sessionCookie())?.value, secret, salt });
-
-    await page.goto(`${app}/protected`);
-    await page.getByRole('button', { name: 'Register' }).click();
-    await register(page, issuer, person);
-    await page.waitForURL(`${app}/protected`);
-    await assertProtected(page, person);
-
-    await page.goto(`${app}/admin`);
-    await page.getByRole('button', { name: 'Go on with a second step' }).click();
-    // Without the password again: only what is missing is asked, and who has no second step is led to one.
-    await page.waitForURL(`${issuer.url}/login/*/protect`);
-    await page.goto(`${app}/protected`);
-
-    const session = await (await page.request.get(`${app}/api/auth/session`)).text();
-    assert.doesNotMatch(session, /token/i, 'scripts in the browser get no token');
-
-    await page.waitForLoadState('networkidle');
-    const refreshes = () => issuer.output().split('"/oauth2/token"').length;
-    const first = await stored();
-    const asked = refreshes();
-    assert.equal(first.email, person.email);
-    await sleep(ACCESS_TOKEN_SECONDS * 1000); // two processes' clocks: the short life is real
-    await page.reload();
-    await assertProtected(page, person);
-    await page.waitForLoadState('networkidle');
-    const second = await stored();
-    assert.notEqual(second.accessToken, first.accessToken, 'the new tokens are in the cookie');
-    assert.ok(second.expiresAt > first.expiresAt);
-    assert.equal(refreshes(), asked + 1, 'one refresh for one page view');
-
-    await endOtherSessions(await browser.page(t), issuer.url, person);
-    await page.reload();
-    await page.getByRole('button', { name: 'Sign in' }).click();
-    await signIn(page, person);
-    await page.waitForURL(`${app}/protected`);
-
-    await page.getByRole('button', { name: 'Sign out' }).click();
-    await signedOutAt(page, `${app}/`);
-    assert.equal(await sessionCookie(), undefined);
-    await page.getByRole('button', { name: 'Sign in' }).click();
-    await page.locator('input[name=password]').waitFor(); // the issuer asks again: its session is over, too
-  });
-}
+  }
+});
 
 testFew(...proofs);
 

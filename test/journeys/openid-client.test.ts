@@ -3,14 +3,16 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import * as oauth from 'openid-client';
 import { createBrowser } from '../support/browser.ts';
-import { type Issuer, startIssuer } from '../support/issuer.ts';
+import type { Issuer } from '../support/issuer.ts';
+import { sharedIssuer } from '../support/one-app.ts';
 import { newPerson, register } from './person.ts';
 
 const browser = createBrowser();
+const oneIssuer = sharedIssuer();
 const DEVICE_GRANT = 'urn:ietf:params:oauth:grant-type:device_code';
 
 test('a device shows a code, a person allows it in a browser, and the device is signed in', async (t) => {
-  const issuer = await startIssuer(t);
+  const issuer = await oneIssuer();
   const client = await issuer.createClient({
     client_name: 'Living room',
     token_endpoint_auth_method: 'none',
@@ -40,8 +42,8 @@ test('a device shows a code, a person allows it in a browser, and the device is 
   assert.notEqual(renewed.access_token, tokens.access_token);
 });
 
-test('a service gets a token by itself, and introspection tells whether it is alive', async (t) => {
-  const issuer = await startIssuer(t);
+test('a service gets a token by itself, and introspection tells whether it is alive', async () => {
+  const issuer = await oneIssuer();
   const client = await issuer.createClient({
     client_name: 'Nightly report',
     redirect_uris: [],
@@ -58,8 +60,8 @@ test('a service gets a token by itself, and introspection tells whether it is al
   assert.deepEqual({ ...(await oauth.tokenIntrospection(config, tokens.access_token)) }, { active: false });
 });
 
-test('a wrong secret is refused in words that a developer can act on', async (t) => {
-  const issuer = await startIssuer(t);
+test('a wrong secret is refused in words that a developer can act on', async () => {
+  const issuer = await oneIssuer();
   const client = await issuer.createClient({
     client_name: 'Nightly report',
     redirect_uris: [],

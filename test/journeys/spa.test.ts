@@ -12,11 +12,13 @@ import { build } from 'esbuild';
 import type { Page } from 'playwright-core';
 import { createBrowser } from '../support/browser.ts';
 import { type Issuer, startIssuer } from '../support/issuer.ts';
+import { sharedIssuer } from '../support/one-app.ts';
 import { EXAMPLES_FOLDER } from './next-app.ts';
 import { endOtherSessions, newPerson, register, signedOutAt } from './person.ts';
 
 const FOLDER = join(EXAMPLES_FOLDER, 'spa-oidc-client-ts');
 const browser = createBrowser();
+const oneIssuer = sharedIssuer();
 
 test('a page signs a person in, renews by refresh token, and revokes its tokens', async (t) => {
   const { page, issuer, person } = await signedIn(t);
@@ -39,7 +41,7 @@ test('a page signs a person in, renews by refresh token, and revokes its tokens'
 
 test('tokens are renewed before they end while the page is open', async (t) => {
   // oidc-client-ts renews a minute before the end: 62 seconds make that two seconds after the sign-in.
-  const { page } = await signedIn(t, { LATCHKEY_ACCESS_TOKEN_TTL: '62s' });
+  const { page } = await signedIn(t, await startIssuer(t, { env: { LATCHKEY_ACCESS_TOKEN_TTL: '62s' } }));
   const first = await storedUser(page);
   await page.waitForFunction((token) => !JSON.stringify(sessionStorage).includes(token), first.access_token);
   await page.getByText('Signed in as').waitFor();
@@ -66,8 +68,8 @@ test('the example passes the type check', async () => {
   await promisify(execFile)(process.execPath, [compiler, '--noEmit', '-p', FOLDER]);
 });
 
-async function signedIn(t: TestContext, env: Record<string, string> = {}) {
-  const issuer = await startIssuer(t, { env });
+async function signedIn(t: TestContext, ofItsOwn?: Issuer) {
+  const issuer = ofItsOwn ?? (await oneIssuer());
   const site = await serve(t);
   const client = await issuer.createClient({
     client_name: 'A page with Latchkey',

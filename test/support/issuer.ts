@@ -1,13 +1,13 @@
 /** The real process, started as `npm start` starts it, on a free port with a data folder of its own. */
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { freePort } from './ports.ts';
+import { newDataDir } from './prepared.ts';
 
 const here = fileURLToPath(new URL('../..', import.meta.url));
 const command = promisify(execFile);
@@ -40,7 +40,8 @@ export interface IssuerOptions {
 export async function startIssuer(t: TestContext, options: IssuerOptions = {}): Promise<Issuer> {
   const port = await freePort();
   const launcher = join(options.program ?? here, 'bin/latchkey.js');
-  const dataDir = mkdtempSync(join(tmpdir(), 'latchkey-issuer-'));
+  const own = ['LATCHKEY_SECRET_KEY', 'LATCHKEY_DATABASE_URL', 'LATCHKEY_DATA_DIR'];
+  const dataDir = newDataDir(own.some((name) => options.env?.[name] !== undefined));
   const inherited = Object.entries(process.env).filter(([name]) => !/^(LATCHKEY_|NODE_TEST|NODE_OPTIONS)/.test(name));
   const env: Record<string, string> = {
     ...(Object.fromEntries(inherited) as Record<string, string>),

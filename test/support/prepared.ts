@@ -1,6 +1,7 @@
 /**
- * A data folder as the first start makes it (schema, data keys, signing keys), made once for a whole run: copying it is
- * thirty times cheaper than making RSA keys for each of some hundred applications.
+ * What a whole run makes once: a data folder as the first start makes it (schema, data keys, signing keys), and a
+ * PostgreSQL server with a database like it, under the folder's secret key. Copying is thirty times cheaper than making
+ * RSA keys for each of some hundred applications, and a server takes seconds to be made.
  */
 import { cpSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -11,26 +12,40 @@ import { NO_CONFIG_FILE } from '../../src/config/file.ts';
 import { loadSettings } from '../../src/config/settings.ts';
 import { serve } from '../../src/serve.ts';
 import { freePort } from './ports.ts';
+import { PREPARED_DATABASE, RUN_POSTGRES, startServer } from './postgres.ts';
 
 /** Names the folder for the test processes of a run. */
-export const PREPARED = 'TEST_PREPARED_DATA';
+const PREPARED = 'TEST_PREPARED_DATA';
 
-/** Makes the folder. Whoever made it removes it. */
-export async function prepareData(): Promise<{ dir: string; remove(): void }> {
+/** Prepares a run. Whoever did it removes it. @returns the variables that its test processes are told it by. */
+export async function prepareRun(): Promise<{ env: Record<string, string>; remove(): Promise<void> }> {
   const dir = mkdtempSync(join(tmpdir(), 'latchkey-prepared-'));
+  const server = await startServer();
+  await startOnce(dir);
+  await server.run(`CREATE DATABASE ${PREPARED_DATABASE}`);
+  await startOnce(dir, { LATCHKEY_DATABASE_URL: server.url(PREPARED_DATABASE) });
+  return {
+    env: { [PREPARED]: dir, [RUN_POSTGRES]: server.url('postgres') },
+    async remove() {
+      await server.stop();
+      rmSync(dir, { recursive: true, force: true });
+    },
+  };
+}
+
+async function startOnce(dir: string, more: Record<string, string> = {}): Promise<void> {
   const port = String(await freePort());
-  const env = { LATCHKEY_PORT: port, LATCHKEY_HOST: '127.0.0.1', LATCHKEY_DATA_DIR: dir };
+  const env = { LATCHKEY_PORT: port, LATCHKEY_HOST: '127.0.0.1', LATCHKEY_DATA_DIR: dir, ...more };
   const { settings } = loadSettings({ env, cwd: dir, readFile: () => '' });
   settings.secretKeys = [ensureDevelopmentSecrets({ dataDir: dir }).secretKey];
   const running = await serve({ settings, file: NO_CONFIG_FILE, log: pino({ level: 'silent' }) });
   await running.stop();
-  return { dir, remove: () => rmSync(dir, { recursive: true, force: true }) };
 }
 
-/** A new data folder: a copy of the prepared one where the run has made it; empty for who brings a secret key. */
-export function newDataDir(ownSecret = false): string {
+/** A new data folder: a copy of the prepared one where the run has made it; empty for who brings secrets or data. */
+export function newDataDir(own = false): string {
   const dir = mkdtempSync(join(tmpdir(), 'latchkey-test-'));
   const prepared = process.env[PREPARED];
-  if (prepared && !ownSecret) cpSync(prepared, dir, { recursive: true });
+  if (prepared && !own) cpSync(prepared, dir, { recursive: true });
   return dir;
 }

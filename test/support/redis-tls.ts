@@ -39,7 +39,7 @@ export async function startTlsSentinel(tls: { sentinel: RedisTls; master: RedisT
 /** A master for each certificate; the address names only the first. */
 export async function startTlsCluster(certificates: RedisTls[]): Promise<TestTopology> {
   const settings = ['--cluster-enabled', 'yes', '--tls-cluster', 'yes', '--tls-replication', 'yes'];
-  const servers = await Promise.all(certificates.map((tls) => startRedis({ settings, bus: true, tls })));
+  const servers = await Promise.all(certificates.map((tls) => startRedis({ settings, tls })));
   const share = Math.ceil(16_384 / servers.length);
   const first = servers[0] as TestRedis;
   for (const [index, server] of servers.entries()) {

@@ -69,7 +69,7 @@ async function startSentinel(masterPort: number) {
 /** `servers`: three masters, then the replica of each. */
 export async function startCluster(): Promise<TestTopology> {
   const settings = ['--cluster-enabled', 'yes', '--cluster-node-timeout', '1000', ...REPLICA];
-  const servers = await Promise.all(Array.from({ length: 6 }, () => startRedis({ settings, bus: true })));
+  const servers = await Promise.all(Array.from({ length: 6 }, () => startRedis({ settings })));
   const masters = servers.slice(0, 3);
   const first = masters[0] as TestRedis;
   const share = Math.ceil(16_384 / 3);

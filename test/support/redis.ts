@@ -41,15 +41,12 @@ export interface RedisTls {
 /** @param tls then it speaks nothing but TLS. */
 export async function startRedis({
   settings = [] as string[],
-  bus = false,
   tls,
 }: {
   settings?: string[];
-  bus?: boolean;
   tls?: RedisTls;
 } = {}): Promise<TestRedis> {
-  // A Cluster's second port is ten thousand higher.
-  const port = bus ? await freePortBelow(55_000) : await freePort();
+  const port = await freePort();
   const dir = mkdtempSync(join(tmpdir(), 'latchkey-redis-'));
   const plain = tls ? ['--port', '0', '--tls-port', String(port), ...tlsFiles(dir, tls)] : ['--port', String(port)];
   const base = [...plain, '--bind', '127.0.0.1', '--save', '', '--appendonly', 'no', '--dir', dir];
@@ -133,13 +130,6 @@ async function whole(port: number, words: string[]): Promise<string> {
   return Buffer.concat(parts)
     .toString('latin1')
     .replace(/\+OK\r\n$/, '');
-}
-
-async function freePortBelow(limit: number): Promise<number> {
-  for (;;) {
-    const port = await freePort();
-    if (port < limit) return port;
-  }
 }
 
 export async function answering(port: number): Promise<void> {
