@@ -361,7 +361,10 @@ const BEFORE: Partial<Record<string, string[]>> = {
 
 async function stateOf({ services: { db } }: TestApp, type: string) {
   const rows = await Promise.all(
-    STATE.map(async (table) => [table, await db.all(`SELECT * FROM ${table} ORDER BY 1`)]),
+    STATE.map(async (table) => {
+      const some = await db.all(`SELECT * FROM ${table}`);
+      return [table, some.toSorted((a, b) => JSON.stringify(a).localeCompare(JSON.stringify(b)))];
+    }),
   );
   const apart = [...NO_CHANGE, ...(BEFORE[type] ?? [])];
   const text = JSON.stringify(Object.fromEntries(rows), (key, value) => (apart.includes(key) ? undefined : value));

@@ -40,6 +40,7 @@ const EMPTIED = [
   'artifacts',
   'challenges',
   'consents',
+  'factor_recoveries',
   'grants',
   'refresh_replays',
   'refresh_tokens',
@@ -49,6 +50,7 @@ const EMPTIED = [
   'totp_setups',
 ];
 const KEPT = [
+  'account_roles',
   'accounts',
   'address_rules',
   'attempts',

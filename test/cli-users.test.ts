@@ -21,16 +21,17 @@ test('an account that was made is the object of the account API, and shows under
   const { cli, id } = await withAda(t);
   const shown = await cli.run(['users', 'show', 'ada@example.com', '--json']);
   assert.equal(shown.code, 0, shown.err);
-  const { status, factors, roles, delete_after, ...described } = shown.json;
+  const { status, factors, factor_recovery, roles, delete_after, ...described } = shown.json;
   AccountAnswer.parse(described);
   assert.equal(status, 'active');
-  assert.deepEqual([factors, roles, delete_after], [[], [], null]);
+  assert.deepEqual([factors, factor_recovery, roles, delete_after], [[], null, [], null]);
   const {
     created_at,
     updated_at,
     password_changed_at,
     factors: _none,
     roles: _few,
+    factor_recovery: _nothing,
     delete_after: _never,
     ...account
   } = shown.json;

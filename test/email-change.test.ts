@@ -271,7 +271,8 @@ describe('races', () => {
         two.api('POST /api/v1/account/email/code', { json: { code: second } }),
       ]);
       assert.equal(answers.filter(({ status }) => status === 200).length, 1);
-      assert.ok(answers.every(({ status }) => [200, 400, 409].includes(status)));
+      // Who sends one code so often is slowed, too.
+      assert.ok(answers.every(({ status }) => [200, 400, 409, 429].includes(status)));
       const owners = await app.services.accounts.list({ limit: 200, search: 'wanted@' });
       assert.equal(owners.length, 1);
       const events = (await app.services.audit.list({ type: 'email.changed' }, 10)).items;

@@ -112,7 +112,10 @@ function contract(engine: string, env: () => Promise<Record<string, string>>): v
         const at = await lost(app, person);
         finishing.push({ ...at, ...(await codeFor(app, person, at)) });
       }
-      for (const page of await send(finishing)) assert.ok(codeOf(page), `${page.url} ${page.status}`);
+      // The end of all sessions ends the sign-ins that are half-way, too.
+      const [through, ...others] = (await send(finishing)).toSorted((a, b) => a.status - b.status);
+      assert.ok(codeOf(through as (typeof others)[number]), `${through?.url} ${through?.status}`);
+      for (const page of others) assert.ok(codeOf(page) || page.status === 410, `${page.url} ${page.status}`);
       assert.equal(await count('factor_recovery.finished'), 1);
       assert.equal(await factorsOf(app, person.id), 0);
     });

@@ -12,6 +12,8 @@ const EMPTIED = [
   'totp_setups',
   'remembered_devices',
   'consents',
+  // A waiting time may have been stopped since.
+  'factor_recoveries',
 ];
 /** Links by which an owner undoes what a thief did. They let nobody in, and may be needed again. */
 const KEPT_LINKS = "('restore_email', 'disown')";
