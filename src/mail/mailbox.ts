@@ -80,11 +80,26 @@ function onDisk(dir: string, keep: number): Shelf {
 
   function read(): CaughtMail[] {
     if (!existsSync(file)) return [];
-    const { ino, size, mtimeMs } = statSync(file);
-    const state = `${ino} ${size} ${mtimeMs}`;
+    const { state } = stateOf();
     if (state !== seen) mails = readFileSync(file, 'utf8').split('\n').flatMap(parsed);
     seen = state;
     return mails;
+  }
+
+  function stateOf(): { state: string; size: number } {
+    const { ino, size, mtimeMs } = statSync(file);
+    return { state: `${ino} ${size} ${mtimeMs}`, size };
+  }
+
+  /** The line end before it closes a line that a killed process left half-written. */
+  function append(line: string, mail: CaughtMail): void {
+    const before = stateOf();
+    appendFileSync(file, `\n${line}`, { mode: MODE });
+    const after = stateOf();
+    // Nothing but this line was added: there is no need to read all of them again.
+    if (before.state !== seen || after.size !== before.size + Buffer.byteLength(line) + 1) return;
+    mails = [...mails, mail];
+    seen = after.state;
   }
 
   return {
@@ -92,11 +107,7 @@ function onDisk(dir: string, keep: number): Shelf {
     add(mail) {
       const line = `${JSON.stringify(mail)}\n`;
       const kept = read();
-      if (kept.length < 2 * keep) {
-        // The line end before it closes a line that a killed process left half-written.
-        appendFileSync(file, `\n${line}`, { mode: MODE });
-        return;
-      }
+      if (kept.length < 2 * keep) return append(line, mail);
       const lines = kept.slice(1 - keep).map((one) => `${JSON.stringify(one)}\n`);
       writeFileSync(`${file}.new`, [...lines, line].join(''), { mode: MODE });
       renameSync(`${file}.new`, file);
