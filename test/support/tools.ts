@@ -1,6 +1,8 @@
 /** What the tests need beyond npm: Chromium, Redis and a C compiler from the system, PostgreSQL from a package. */
 import { spawnSync } from 'node:child_process';
-import { existsSync } from 'node:fs';
+import { chmodSync, existsSync, statSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const PACKAGES = [
@@ -48,4 +50,21 @@ function hydratePostgres(): void {
   if (!existsSync(`${folder}/scripts/hydrate-symlinks.js`)) return;
   const { status } = spawnSync(process.execPath, ['scripts/hydrate-symlinks.js'], { cwd: folder, stdio: 'ignore' });
   if (status !== 0) throw new Error('the embedded PostgreSQL could not be prepared');
+  if (process.getuid?.() === 0) letOthersPass(folder);
+}
+
+/** PostgreSQL refuses to be root, so it runs as a user of its own, who has to get to its program. */
+function letOthersPass(folder: string): void {
+  for (let at = folder; at !== '/'; at = dirname(at)) {
+    const { mode } = statSync(at);
+    if (mode & 0o001) continue;
+    if (!at.startsWith(tmpdir())) {
+      process.stderr.write(
+        `Other users can't get through ${at}, and PostgreSQL runs as one of them when the tests run as root: chmod o+x ${at}\n`,
+      );
+      process.exit(1);
+    }
+    // A clone for one run, as by mktemp -d.
+    chmodSync(at, mode | 0o001);
+  }
 }
