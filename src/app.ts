@@ -9,6 +9,7 @@ import { createAccountApi } from './api/api.ts';
 import { mountDocsPage } from './api/docs-routes.ts';
 import type { Origin, Via } from './audit/events.ts';
 import { mountDevPages } from './dev/routes.ts';
+import { byTurns } from './http/by-turns.ts';
 import { compress } from './http/compress.ts';
 import { createCookieKeys } from './http/cookies.ts';
 import { createCsrf } from './http/csrf.ts';
@@ -196,7 +197,7 @@ export async function createApp(services: Services, { draining, metrics }: AppOp
   app.use(router.routes());
   app.use(router.allowedMethods());
 
-  const ours = app.callback();
+  const ours = byTurns(app.callback());
   return createFront({
     issuer: settings.issuer,
     trustProxy: settings.trustProxy,
