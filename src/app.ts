@@ -44,6 +44,7 @@ import { mountRegistration } from './login/register-routes.ts';
 import { mountRelatedOrigins } from './login/related-origins.ts';
 import { mountSignIn } from './login/routes.ts';
 import { mountTotpSetup } from './login/totp-routes.ts';
+import { DOCUMENTS } from './oidc/documents.ts';
 import { mountWebFinger, WEBFINGER_PATH } from './oidc/webfinger.ts';
 import { mountHealth } from './ops/health.ts';
 import type { Metrics } from './ops/metrics.ts';
@@ -205,6 +206,7 @@ export async function createApp(services: Services, { draining, metrics }: AppOp
     anyHostPaths: settings.metricsToken ? [...HEALTH_PATHS, METRICS_PATH] : HEALTH_PATHS,
     // Rules for addresses that are due to be read again are asked on the long way.
     ready: (req, res) =>
+      DOCUMENTS.has(req.url ?? '') &&
       services.addresses.refreshed() === undefined &&
       services.addresses.verdictOf(requestContext(req).address) !== 'block' &&
       protocol.ready(req, res),

@@ -1,12 +1,12 @@
 /** Who is half-way in when the owner takes the account back must not go on: after "this wasn't me", a change of the
  * password and a reset. On both engines. */
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
+import { test } from 'node:test';
 import { OPERATOR } from '../src/audit/events.ts';
-import { startApp, type TestApp } from './support/app.ts';
+import type { TestApp } from './support/app.ts';
 import { type Enrolled, enrolled, oath, secondStep } from './support/factors.ts';
 import { authorizationRequest, codeOf, FIREFOX, PASSWORD, signIn, somebody } from './support/flow.ts';
-import { startPostgres, type TestPostgres } from './support/postgres.ts';
+import { startOn } from './support/one-app.ts';
 import { createVisitor, type Page, type Visitor } from './support/visitor.ts';
 
 const NEXT = 'herons wait in the reeds';
@@ -14,19 +14,7 @@ const form = { 'content-type': 'application/x-www-form-urlencoded' };
 
 for (const engine of ['SQLite', 'PostgreSQL']) {
   test(engine, async (t) => {
-    let app: TestApp;
-    let postgres: TestPostgres | undefined;
-    const ends: Array<() => Promise<void>> = [];
-    before(async () => {
-      postgres = engine === 'PostgreSQL' ? await startPostgres() : undefined;
-      const url = await postgres?.database();
-      const env = { LATCHKEY_EMAIL_SIGN_IN: 'allowed', ...(url ? { LATCHKEY_DATABASE_URL: url } : {}) };
-      app = await startApp({ after: (end: () => Promise<void>) => ends.push(end) } as never, { env });
-    });
-    after(async () => {
-      for (const end of ends) await end();
-      await postgres?.stop();
-    });
+    const app = await startOn(t, engine, { env: { LATCHKEY_EMAIL_SIGN_IN: 'allowed' } });
     const firefox = () => createVisitor(app.url, { 'user-agent': FIREFOX });
     const codeTo = async (email: string, subject: RegExp) =>
       /\b[0-9]{6}\b/.exec((await app.mail(email, (mail) => subject.test(mail.subject))).text)?.[0] as string;

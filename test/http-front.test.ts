@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { get, type IncomingMessage, request, type ServerResponse } from 'node:http';
 import { test } from 'node:test';
+import { byTurns } from '../src/http/by-turns.ts';
 import { clientAddress, createTrust } from '../src/http/client-address.ts';
 import { requestContext } from '../src/http/request-context.ts';
 import { raw, serveFront, serveKoa } from './support/serve.ts';
@@ -239,4 +240,36 @@ test('a request that did not come through the front is not guessed about', async
   t.after(() => server.close());
   await new Promise((resolve) => get({ port: (server.address() as { port: number }).port, agent: false }, resolve));
   assert.match(String(errors[0]), /did not come through createFront/);
+});
+
+test('of many requests at once few begin in a turn of the event loop, all of them in order, and none is lost', async (t) => {
+  const began: Array<{ path: string; turn: number }> = [];
+  let turn = 0;
+  let counting = true;
+  const count = () => {
+    turn += 1;
+    if (counting) setImmediate(count);
+  };
+  setImmediate(count);
+  t.after(() => {
+    counting = false;
+  });
+  const next = byTurns((req, res) => {
+    began.push({ path: req.url ?? '', turn });
+    res.end();
+  });
+  const arrived: Array<[IncomingMessage, ServerResponse]> = [];
+  const { port } = await serveFront(t, (req, res) => {
+    // All of them in one turn.
+    if (arrived.push([req, res]) === 200) for (const each of arrived) next(...each);
+  });
+  const host = `127.0.0.1:${port}`;
+  const answers = await Promise.all(Array.from({ length: 200 }, (_each, n) => ask(port, `/${n}`, { host })));
+  assert.deepEqual(new Set(answers.map(({ status }) => status)), new Set([200]));
+  assert.deepEqual(
+    began.map(({ path }) => path),
+    arrived.map(([{ url }]) => url),
+  );
+  const inOneTurn = Map.groupBy(began, (each) => each.turn);
+  assert.ok(Math.max(...[...inOneTurn.values()].map((some) => some.length)) <= 8);
 });

@@ -1,7 +1,7 @@
 /** Roles: who has them is asked for two factors where the file says so, sessions begun before too; and applications read
  * them. On both engines. */
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
+import { test } from 'node:test';
 import { decodeJwt } from 'jose';
 import { OPERATOR } from '../src/audit/events.ts';
 import { assertRefused, createApi, SCOPE } from './support/account-api.ts';
@@ -17,8 +17,8 @@ import {
   somebody,
   token,
 } from './support/flow.ts';
+import { startOn } from './support/one-app.ts';
 import { answer, optionsFor, signInPage, withPasskey } from './support/passkeys.ts';
-import { startPostgres, type TestPostgres } from './support/postgres.ts';
 import { createVisitor, type Page, type Visitor } from './support/visitor.ts';
 
 const DEVICE_GRANT = 'urn:ietf:params:oauth:grant-type:device_code';
@@ -54,19 +54,7 @@ async function setUp(visitor: Visitor, protect: Page): Promise<{ done: Page; sec
 
 for (const engine of ['SQLite', 'PostgreSQL']) {
   test(engine, async (t) => {
-    let app: TestApp;
-    let postgres: TestPostgres | undefined;
-    const ends: Array<() => Promise<void>> = [];
-    before(async () => {
-      postgres = engine === 'PostgreSQL' ? await startPostgres() : undefined;
-      const url = await postgres?.database();
-      const env = { LATCHKEY_EMAIL_SIGN_IN: 'allowed', ...(url ? { LATCHKEY_DATABASE_URL: url } : {}) };
-      app = await startApp({ after: (end: () => Promise<void>) => ends.push(end) } as never, { env, config: CONFIG });
-    });
-    after(async () => {
-      for (const end of ends) await end();
-      await postgres?.stop();
-    });
+    const app = await startOn(t, engine, { env: { LATCHKEY_EMAIL_SIGN_IN: 'allowed' }, config: CONFIG });
     const firefox = () => createVisitor(app.url, { 'user-agent': FIREFOX });
 
     await t.test('a factor is demanded of who has the role, and of nobody else', async () => {

@@ -19,9 +19,12 @@ export interface SignInFacts {
   amr: readonly string[];
 }
 
+/** @param authTime seconds since 1970. */
+export const isRecent = (authTime: number): boolean => Math.floor(Date.now() / 1000) - authTime <= FRESH_FOR;
+
 export function createFreshness({ kindsOf }: FreshnessOptions) {
   return async function isFresh({ accountId, authTime, amr }: SignInFacts): Promise<boolean> {
-    if (Math.floor(Date.now() / 1000) - authTime > FRESH_FOR) return false;
+    if (!isRecent(authTime)) return false;
     return hasSecondFactor(amr) || (await kindsOf(accountId)).length === 0;
   };
 }

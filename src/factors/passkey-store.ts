@@ -35,6 +35,7 @@ interface Row {
   last_used_at: number | null;
 }
 
+const HANDLE = 'SELECT user_handle FROM passkey_owners WHERE account_id = ?';
 /** No offer is made again. */
 const NEVER = Number.MAX_SAFE_INTEGER;
 
@@ -54,13 +55,11 @@ export function createPasskeyStore(db: Database) {
     handle: (accountId: string): Promise<string> =>
       db.write(function* () {
         yield* ensureOwner(accountId);
-        const sql = 'SELECT user_handle FROM passkey_owners WHERE account_id = ?';
-        return (yield* one<{ user_handle: string }>(sql, accountId))?.user_handle as string;
+        return (yield* one<{ user_handle: string }>(HANDLE, accountId))?.user_handle as string;
       }),
 
     async handleOf(accountId: string): Promise<string | undefined> {
-      const sql = 'SELECT user_handle FROM passkey_owners WHERE account_id = ?';
-      return (await db.one<{ user_handle: string }>(sql, accountId))?.user_handle;
+      return (await db.one<{ user_handle: string }>(HANDLE, accountId))?.user_handle;
     },
 
     /** When a passkey may be offered; 0 before the first time. */

@@ -152,7 +152,7 @@ function initial(name: unknown): string {
 
 /** Formats by what they are made of; making one costs a fifth of a millisecond and more. Zones come from browsers. */
 const FORMATTERS = { max: 200 };
-const moments = new LRUCache<string, { text: Intl.DateTimeFormat; day: Intl.DateTimeFormat }>(FORMATTERS);
+const moments = new LRUCache<string, Moments>(FORMATTERS);
 const zones = new LRUCache<string, string>(FORMATTERS);
 
 function knownZone(zone: unknown): string {
@@ -170,7 +170,13 @@ function resolvedZone(timeZone: string): string {
   }
 }
 
-function momentsIn(tag: string, timeZone: string) {
+interface Moments {
+  text: Intl.DateTimeFormat;
+  day: Intl.DateTimeFormat;
+  ago: Intl.RelativeTimeFormat;
+}
+
+function momentsIn(tag: string, timeZone: string): Moments {
   const key = `${tag} ${timeZone}`;
   const known = moments.get(key);
   if (known) return known;
@@ -178,6 +184,7 @@ function momentsIn(tag: string, timeZone: string) {
   const made = {
     text: new Intl.DateTimeFormat(tag, { ...parts, timeZone, timeZoneName: 'short' }),
     day: new Intl.DateTimeFormat(tag, { dateStyle: 'long', timeZone }),
+    ago: new Intl.RelativeTimeFormat(tag, { numeric: 'auto' }),
   };
   moments.set(key, made);
   return made;
@@ -197,11 +204,11 @@ function moment(date: Date, { locale, timeZone, now }: { locale: Locale; timeZon
   const seconds = (date.getTime() - Date.now()) / 1000;
   const [unit, size] = UNITS.find(([, length]) => Math.abs(seconds) >= length) ?? ['minute', 60];
   const amount = Math.trunc(seconds / size);
-  const { text, day } = momentsIn(tag, timeZone);
+  const { text, day, ago } = momentsIn(tag, timeZone);
   return {
     iso: date.toISOString(),
     text: text.format(date),
     day: day.format(date),
-    ago: amount === 0 ? now : new Intl.RelativeTimeFormat(tag, { numeric: 'auto' }).format(amount, unit),
+    ago: amount === 0 ? now : ago.format(amount, unit),
   };
 }

@@ -17,6 +17,10 @@ export interface Counts {
 export const slide = ({ current, before }: Counts, now: number, durationMs: number): number =>
   before * (1 - (now % durationMs) / durationMs) + current;
 
+/** Until the fixed window ends, in whole seconds, at least one. */
+export const secondsLeft = (durationMs: number, now = Date.now()): number =>
+  Math.ceil((durationMs - (now % durationMs)) / 1000);
+
 interface LeaseOptions {
   count(key: string, durationMs: number, now: number, hits: number): Promise<Counts>;
   /** Hits that are counted ahead with one write, and then given out here. */

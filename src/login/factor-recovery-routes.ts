@@ -3,17 +3,13 @@
 import type Router from '@koa/router';
 import type { Context } from 'koa';
 import type { FactorRecovery, Standing } from '../accounts/factor-recovery.ts';
-import { FRESH_FOR } from '../factors/freshness.ts';
+import { isRecent } from '../factors/freshness.ts';
 import type { Flow } from './flows.ts';
 import { ButtonForm, CodeForm } from './forms.ts';
 import type { Pending } from './login.ts';
 import type { FlowPage } from './pages.ts';
 import { seeOther } from './register-routes.ts';
 import { askedBy, type LoginDeps } from './routes.ts';
-
-export interface FactorRecoveryDeps extends LoginDeps {
-  factorRecovery: FactorRecovery;
-}
 
 const HOUR_MS = 3_600_000;
 
@@ -22,14 +18,13 @@ async function standingOf(
   factorRecovery: Pick<FactorRecovery, 'standing'>,
   { account, step, next }: Pending,
 ): Promise<Standing> {
-  const age = Math.floor(Date.now() / 1000) - step.authTime;
-  const allowed = next.step === 'factor' && step.amr.includes('pwd') && age <= FRESH_FOR;
+  const allowed = next.step === 'factor' && step.amr.includes('pwd') && isRecent(step.authTime);
   return allowed ? factorRecovery.standing(account) : { state: 'none' };
 }
 
 /** What the page of a factor says to who has lost it (views/parts/lost.ejs); null where there is no such way. */
 export async function lostWay(
-  { factorRecovery }: Pick<FactorRecoveryDeps, 'factorRecovery'>,
+  { factorRecovery }: Pick<LoginDeps, 'factorRecovery'>,
   { uid }: Flow,
   pending: Pending,
 ): Promise<{ url: string; state: Standing['state']; until: string | null } | null> {
@@ -38,7 +33,7 @@ export async function lostWay(
   return { url: `/login/${uid}/lost`, state: standing.state, until: untilOf(standing) };
 }
 
-export function mountFactorRecovery(router: Router, deps: FactorRecoveryDeps): void {
+export function mountFactorRecovery(router: Router, deps: LoginDeps): void {
   const { pages, login, factorRecovery, challenges } = deps;
 
   async function form(ctx: Context, { flow, show }: FlowPage, data: object = {}): Promise<void> {

@@ -9,7 +9,7 @@ import type { Origin } from '../audit/events.ts';
 import { AppError } from '../errors.ts';
 import { demandsOf, hasSecondFactor, type Method, reached, together } from '../factors/assurance.ts';
 import type { FactorKind } from '../factors/factors.ts';
-import { FRESH_FOR } from '../factors/freshness.ts';
+import { isRecent } from '../factors/freshness.ts';
 import type { Remembered } from '../factors/remembered.ts';
 import { type Step, type StepStore, TRIES } from '../factors/step-store.ts';
 import type { KnownDevices } from '../limits/known-devices.ts';
@@ -162,7 +162,7 @@ export function createLogin(options: LoginOptions) {
       if (flow.asksForMore && (await options.hasLapsed(session.uid, session.authTime))) return false;
       if (next.step === 'done' || next.step === 'password') return false;
       // What protects the account is changed by nobody who proved it long ago (ASVS 7.5.1).
-      if (next.step === 'protect' && now() - session.authTime > FRESH_FOR) return false;
+      if (next.step === 'protect' && !isRecent(session.authTime)) return false;
       await proceed(ctx, flow, account, step);
       return true;
     },

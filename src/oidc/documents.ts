@@ -13,7 +13,8 @@ import { ROUTES } from './provider.ts';
 
 /** Both addresses have the same document: OpenID Connect Discovery and RFC 8414. */
 const DISCOVERY = ['/.well-known/openid-configuration', '/.well-known/oauth-authorization-server'];
-const PATHS: ReadonlySet<string> = new Set([ROUTES.jwks, ...DISCOVERY]);
+/** Addresses of what is the same for everybody. */
+export const DOCUMENTS: ReadonlySet<string> = new Set([ROUTES.jwks, ...DISCOVERY]);
 /** What the server says about request and connection, whoever answers. */
 const KEPT = new Set(['x-request-id', 'connection']);
 
@@ -39,7 +40,7 @@ export function createDocuments({ published, headers }: DocumentsOptions) {
    * The outermost layer of the core. The first request for discovery comes this way, and any with a query: what the
    * core lets pass is answered with the same bytes.
    */
-  const middleware: Middleware = (ctx, next) => (PATHS.has(ctx.path) ? readyMade(ctx, next) : next());
+  const middleware: Middleware = (ctx, next) => (DOCUMENTS.has(ctx.path) ? readyMade(ctx, next) : next());
 
   async function readyMade(ctx: Context, next: () => Promise<unknown>): Promise<void> {
     await next();

@@ -13,12 +13,19 @@ const MINUTE_MS = 60_000;
 /** Wrong user codes in a quarter of an hour: few by one browser, more by all behind one address. */
 const USER_CODES = { session: 5, source: 20, durationMs: 15 * MINUTE_MS };
 
-/** Status 429; the name is known to the page on which user codes are typed. */
-export class TooManyGuesses extends errors.CustomOIDCProviderError {
-  constructor(retryAfter: number) {
-    super('temporarily_unavailable', `too many wrong attempts: nothing is checked for ${retryAfter} seconds`);
+/** The core's answer with status 429. */
+export class TooManyRequests extends errors.CustomOIDCProviderError {
+  constructor(description: string) {
+    super('temporarily_unavailable', description);
     this.status = 429;
     this.statusCode = 429;
+  }
+}
+
+/** The name is known to the page on which user codes are typed. */
+export class TooManyGuesses extends TooManyRequests {
+  constructor(retryAfter: number) {
+    super(`too many wrong attempts: nothing is checked for ${retryAfter} seconds`);
   }
 }
 

@@ -2,9 +2,11 @@
  * How often a client may ask about tokens, in all processes together and from wherever it asks: so much that a resource
  * server that asks at each request does not feel it, and an end to guessing at tokens with a client's name.
  */
-import Provider, { errors, type KoaContextWithOIDC } from 'oidc-provider';
+import Provider, { type KoaContextWithOIDC } from 'oidc-provider';
 import { rateLimitHeaders } from '../limits/refusal.ts';
 import type { RequestWindows } from '../limits/request-windows.ts';
+import { secondsLeft } from '../limits/windows.ts';
+import { TooManyRequests } from './guesses.ts';
 import { orUnavailable } from './unavailable.ts';
 
 const MINUTE_MS = 60_000;
@@ -27,14 +29,10 @@ export function createIntrospectionLimit({ windows, rules, onLimited }: Introspe
 
   async function count(ctx: KoaContextWithOIDC): Promise<void> {
     if ((await hit(`introspection:${ctx.oidc.client?.clientId}`, MINUTE_MS)) <= max) return;
-    const seconds = Math.ceil((MINUTE_MS - (Date.now() % MINUTE_MS)) / 1000);
+    const seconds = secondsLeft(MINUTE_MS);
     onLimited('introspection', ctx, MINUTE_MS);
     ctx.set({ 'Retry-After': String(seconds), ...rateLimitHeaders(max, seconds) });
-    const description = `too many requests of this client: try again in ${seconds} seconds`;
-    const refused = new errors.CustomOIDCProviderError('temporarily_unavailable', description);
-    refused.status = 429;
-    refused.statusCode = 429;
-    throw refused;
+    throw new TooManyRequests(`too many requests of this client: try again in ${seconds} seconds`);
   }
 
   return (core: Provider): void => {

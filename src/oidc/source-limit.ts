@@ -7,6 +7,7 @@ import type { KoaContextWithOIDC } from 'oidc-provider';
 import { rateLimitHeaders } from '../limits/refusal.ts';
 import type { RequestWindows } from '../limits/request-windows.ts';
 import { sourceOf } from '../limits/sources.ts';
+import { secondsLeft } from '../limits/windows.ts';
 import { MACHINE_PATHS, ROUTES } from './provider.ts';
 import type { Refuse } from './refusal.ts';
 
@@ -44,7 +45,7 @@ export function createSourceLimit({ windows, rules, isAllowed, addressOf, refuse
     if (isAllowed(address)) return next();
     if ((await limit.windows.hit(`${limit.name}:${sourceOf(address)}`, MINUTE_MS)) <= limit.max) return next();
     onLimited(limit.name, ctx, MINUTE_MS);
-    const seconds = Math.ceil((MINUTE_MS - (Date.now() % MINUTE_MS)) / 1000);
+    const seconds = secondsLeft(MINUTE_MS);
     const description = `Too many requests came from this address. Try again in ${seconds} seconds.`;
     const headers = { 'Retry-After': String(seconds), ...rateLimitHeaders(limit.max, seconds) };
     await refuse(ctx, { status: 429, error: 'temporarily_unavailable', description, headers });

@@ -2,6 +2,7 @@
  * Rows of grants: what an account allowed a client, in which browser session, and until when refresh tokens make
  * it a session of its own (`offline_until`, 0 for never). A grant that was ended, or whose session was, is not found.
  */
+import { GRANT_LIVES } from '../artifacts/sql.ts';
 import type { Database } from '../db/database.ts';
 import { run } from '../db/statement.ts';
 import type { Keyring } from '../keyring/keyring.ts';
@@ -32,8 +33,6 @@ export interface GrantRow {
   expires_at: number;
 }
 
-const LIVING = `NOT EXISTS (SELECT 1 FROM tombstones t WHERE t.id = 'grant:' || g.id)
-  AND NOT EXISTS (SELECT 1 FROM tombstones t WHERE t.id = 'session:' || g.session_uid)`;
 const SEEN_GRAIN_MS = 60_000;
 
 export function createGrantStore({ db, keyring }: { db: Database; keyring: Keyring }) {
@@ -70,7 +69,7 @@ export function createGrantStore({ db, keyring }: { db: Database; keyring: Keyri
 
     /** Nobody looks for what the same request has made; what it takes for won must not be stored for this question. */
     async find(id: string): Promise<GrantPayload | undefined> {
-      const sql = `SELECT g.id, g.payload FROM grants g WHERE id = ? AND ${LIVING}`;
+      const sql = `SELECT g.id, g.payload FROM grants g WHERE id = ? AND ${GRANT_LIVES}`;
       const row = await db.committed.one<Pick<GrantRow, 'id' | 'payload'>>(sql, id);
       return row && opened(row);
     },
@@ -99,7 +98,7 @@ export function createGrantStore({ db, keyring }: { db: Database; keyring: Keyri
 
     async ofAccount(accountId: string): Promise<Array<{ row: GrantRow; payload: GrantPayload }>> {
       const rows = await db.all<GrantRow>(
-        `SELECT * FROM grants g WHERE account_id = ? AND expires_at > ? AND ${LIVING} ORDER BY created_at DESC, id`,
+        `SELECT * FROM grants g WHERE account_id = ? AND expires_at > ? AND ${GRANT_LIVES} ORDER BY created_at DESC, id`,
         accountId,
         Date.now(),
       );

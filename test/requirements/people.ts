@@ -76,7 +76,7 @@ export const PEOPLE_PROOFS: Proof[] = [
     'A17',
     'security-matrix.test.ts',
     'A17: eleven minutes after the sign-in nothing that touches the way in, the data or the end of an account is done',
-    ['src/factors/freshness.ts', 'authTime > FRESH_FOR) return false;', 'authTime > FRESH_FOR) return true;'],
+    ['src/factors/freshness.ts', 'if (!isRecent(authTime)) return false;', 'if (!isRecent(authTime)) return true;'],
   ),
   proof(
     'A20',

@@ -3,6 +3,7 @@ import { after, type TestContext } from 'node:test';
 import { type AppOptions, startApp, type TestApp } from './app.ts';
 import { createStage, type Stage } from './doors.ts';
 import { type Issuer, type IssuerOptions, startIssuer } from './issuer.ts';
+import { startPostgres } from './postgres.ts';
 
 function shared<Made>(make: (t: TestContext) => Promise<Made>): () => Promise<Made> {
   const hooks: Array<() => unknown> = [];
@@ -16,6 +17,17 @@ function shared<Made>(make: (t: TestContext) => Promise<Made>): () => Promise<Ma
     made ??= make(life);
     return made;
   };
+}
+
+/** One on SQLite or PostgreSQL for the subtests of a test, ended with it. */
+export async function startOn(t: TestContext, engine: string, { env, ...options }: AppOptions): Promise<TestApp> {
+  if (engine === 'SQLite') return startApp(t, { ...options, env: { ...env } });
+  const postgres = await startPostgres();
+  const url = await postgres.database();
+  const app = await startApp(t, { ...options, env: { ...env, LATCHKEY_DATABASE_URL: url } });
+  // Behind the application's own end.
+  t.after(() => postgres.stop());
+  return app;
 }
 
 export const sharedApp = (options: AppOptions = {}): (() => Promise<TestApp>) => shared((t) => startApp(t, options));
