@@ -47,13 +47,15 @@ test('a row that was sealed or opened a moment ago opens in its own place only, 
   const options = { store: store as never, secretKeys: [randomBytes(32)] };
   const [keyring, another] = [await createKeyring(options), await createKeyring(options)];
   const sealed = keyring.sealJson('payload', { list: [1] }, 'grants|payload|1');
+  // Not the last character: some of its bits may mean nothing.
+  const changed = `${sealed.slice(0, -5)}${sealed.at(-5) === 'A' ? 'B' : 'A'}${sealed.slice(-4)}`;
   for (const ring of [keyring, another]) {
     const first = ring.openJson<{ list: number[] }>('payload', sealed, 'grants|payload|1');
     first.list.push(2);
     assert.deepEqual(ring.openJson('payload', sealed, 'grants|payload|1'), { list: [1] });
     assert.throws(() => ring.openJson('payload', sealed, 'grants|payload|2'));
     assert.throws(() => ring.openJson('outbox', sealed, 'grants|payload|1'));
-    assert.throws(() => ring.openJson('payload', `${sealed.slice(0, -1)}_`, 'grants|payload|1'));
+    assert.throws(() => ring.openJson('payload', changed, 'grants|payload|1'));
   }
 });
 
