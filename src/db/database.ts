@@ -17,6 +17,8 @@ export interface Engine {
   write<Result>(unit: Unit<Result>): Promise<Result>;
   /** As `write`, for statements that need no answer of each other: sent together where that saves round trips. */
   batch?(statements: readonly Claim[]): Promise<void>;
+  /** Resolves when all that can be read now is on the disk; absent, or nothing to wait for, when it is already. */
+  settled?(): Promise<void> | undefined;
   close(): Promise<void>;
 }
 

@@ -13,32 +13,9 @@ interface Gathered {
   flushing: Promise<void> | undefined;
   failure: { error: unknown } | undefined;
   ended: boolean;
-  /** Not waiting for the database, so that it may still bring a write. */
-  working: boolean;
 }
 
-/** How many requests are under way and may still write. */
-export interface Traffic {
-  open(): number;
-  enter(): void;
-  leave(): void;
-}
-
-export function createTraffic(onQuiet: () => void): Traffic {
-  let open = 0;
-  return {
-    open: () => open,
-    enter() {
-      open += 1;
-    },
-    leave() {
-      open -= 1;
-      if (open === 0) onQuiet();
-    },
-  };
-}
-
-export function gatherWrites(engine: Engine, traffic: Traffic = createTraffic(() => {})): Database {
+export function gatherWrites(engine: Engine): Database {
   const requests = new AsyncLocalStorage<Gathered>();
 
   /** The request under way, if it still gathers. */
@@ -63,21 +40,7 @@ export function gatherWrites(engine: Engine, traffic: Traffic = createTraffic(()
       if (gathered.flushing === both) gathered.flushing = undefined;
     };
     both.then(done, done);
-    return resting(gathered, both);
-  }
-
-  function resting<Result>(gathered: Gathered, writing: Promise<Result>): Promise<Result> {
-    const resume = () => work(gathered, !gathered.ended);
-    work(gathered, false);
-    writing.then(resume, resume);
-    return writing;
-  }
-
-  function work(gathered: Gathered, working: boolean): void {
-    if (gathered.working === working) return;
-    gathered.working = working;
-    if (working) traffic.enter();
-    else traffic.leave();
+    return both;
   }
 
   async function store(kept: Gathered['kept']): Promise<void> {
@@ -104,7 +67,7 @@ export function gatherWrites(engine: Engine, traffic: Traffic = createTraffic(()
   function ordered<Result>(write: () => Promise<Result>): Promise<Result> {
     const gathered = current();
     if (!gathered) return write();
-    return isClean(gathered) ? resting(gathered, write()) : afterThose(gathered, write);
+    return isClean(gathered) ? write() : afterThose(gathered, write);
   }
 
   function read<Result>(look: () => Promise<Result>): Promise<Result> {
@@ -140,15 +103,15 @@ export function gatherWrites(engine: Engine, traffic: Traffic = createTraffic(()
     },
 
     async request<Result>(request: () => Promise<Result>): Promise<Result> {
-      const gathered: Gathered = { kept: [], flushing: undefined, failure: undefined, ended: false, working: false };
-      work(gathered, true);
+      const gathered: Gathered = { kept: [], flushing: undefined, failure: undefined, ended: false };
       try {
         return await requests.run(gathered, request);
       } finally {
-        const rest = flush(gathered).catch(() => {});
+        const rest = isClean(gathered) ? engine.settled?.() : flush(gathered);
         gathered.ended = true;
-        work(gathered, false);
-        await rest;
+        await rest?.catch((error: unknown) => {
+          gathered.failure ??= { error };
+        });
         // biome-ignore lint/correctness/noUnsafeFinally: what was not stored outweighs any answer
         if (gathered.failure) throw gathered.failure.error;
       }

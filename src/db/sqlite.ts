@@ -1,12 +1,13 @@
 /**
  * SQLite by better-sqlite3: one connection that writes, prepared statements, and a group commit: the units that one
- * turn of the event loop asks for share one transaction, each as a savepoint, and every caller waits for its commit.
- * On a slow disk a commit waits a moment for the requests that are under way, so that they share it.
+ * turn of the event loop asks for share one transaction, each as a savepoint, and every caller waits until it is on
+ * the disk. The disk is waited for in a thread of its own; what is asked for meanwhile is the next transaction.
  */
 import Sqlite from 'better-sqlite3';
 import { type Database, drive, type Engine, storageUnavailable, UniqueViolation } from './database.ts';
+import { openJournal } from './journal.ts';
 import { type DatabaseObserver, observedWrites } from './observed.ts';
-import { createTraffic, gatherWrites } from './request-unit.ts';
+import { gatherWrites } from './request-unit.ts';
 import type { Statement, Unit, Value } from './statement.ts';
 
 /** How long the event loop may stand still for another process's lock; longer waits happen outside of it. */
@@ -14,9 +15,6 @@ const BUSY_TIMEOUT_MS = 20;
 /** How long a unit may wait for another process's lock before its caller is told to come again. */
 const PATIENCE_MS = 1500;
 const STATEMENT_CACHE = 500;
-/** A commit that took so long is worth sharing; nobody waits for others longer than it took, or than the most. */
-const SLOW_COMMIT_MS = 0.3;
-const LONGEST_WAIT_MS = 4;
 
 interface Waiting {
   /** A statement alone needs no savepoint: SQLite undoes it by itself when it fails. */
@@ -28,11 +26,12 @@ interface Waiting {
 
 type Outcome = { ok: true; value: unknown } | { ok: false; error: unknown };
 
-/** Opens the file (made when absent) with durable settings, which are asserted, not hoped for (SQLite forgets
- * `synchronous=FULL` at every open under WAL). Throws when the file is no database or can't be opened. */
+/** Opens the file (made when absent) with settings that are asserted, not hoped for. Throws when the file is no database
+ * or can't be opened. */
 export function openSqlite(filename: string, observe?: DatabaseObserver): Database {
   const connection = new Sqlite(filename, { timeout: BUSY_TIMEOUT_MS });
   configure(connection);
+  const journal = openJournal(filename, connection);
   const statements = new Map<string, Sqlite.Statement>();
   const [begin, commit, savepoint, release] = ['BEGIN IMMEDIATE', 'COMMIT', 'SAVEPOINT unit', 'RELEASE unit'].map(
     (sql) => connection.prepare(sql),
@@ -40,9 +39,8 @@ export function openSqlite(filename: string, observe?: DatabaseObserver): Databa
   let queue: Waiting[] = [];
   let scheduled = false;
   let closed = false;
-  let lastCommitMs = 0;
-  let company: NodeJS.Timeout | undefined;
-  const traffic = createTraffic(() => queue.length > 0 && !scheduled && later(0));
+  /** The wait for the disk under way. */
+  let syncing: Promise<void> | undefined;
 
   function prepare(sql: string): Sqlite.Statement {
     let statement = statements.get(sql);
@@ -84,17 +82,13 @@ export function openSqlite(filename: string, observe?: DatabaseObserver): Databa
     else setImmediate(flush);
   }
 
-  /** When to write what waits: at the end of this turn, or when those who may join have come. */
+  /** Writes what waits at the end of this turn, or once the disk has what was written before. */
   function schedule(): void {
-    if (scheduled) return;
-    if (traffic.open() === 0 || lastCommitMs < SLOW_COMMIT_MS) later(0);
-    else company ??= setTimeout(flush, Math.min(lastCommitMs, LONGEST_WAIT_MS));
+    if (!scheduled && !syncing && queue.length > 0) later(0);
   }
 
   function flush(): void {
     scheduled = false;
-    clearTimeout(company);
-    company = undefined;
     if (queue.length === 0) return;
     const batch = queue;
     queue = [];
@@ -106,13 +100,25 @@ export function openSqlite(filename: string, observe?: DatabaseObserver): Databa
     }
     try {
       const outcomes = runAll(batch);
-      const startedAt = performance.now();
       commit.run();
-      lastCommitMs = performance.now() - startedAt;
-      for (const [index, waiting] of batch.entries()) settle(waiting, outcomes[index] as Outcome);
+      syncing = journal.sync();
+      keep(batch, outcomes, syncing).then(() => {
+        syncing = undefined;
+        schedule();
+      });
     } catch (error) {
       abandon();
       for (const waiting of batch) waiting.reject(translate(error));
+    }
+  }
+
+  /** Nobody hears of a commit before it is on the disk. */
+  async function keep(batch: Waiting[], outcomes: Outcome[], synced: Promise<void>): Promise<void> {
+    try {
+      await synced;
+      for (const [index, waiting] of batch.entries()) settle(waiting, outcomes[index] as Outcome);
+    } catch (error) {
+      for (const waiting of batch) waiting.reject(error);
     }
   }
 
@@ -176,10 +182,12 @@ export function openSqlite(filename: string, observe?: DatabaseObserver): Databa
     all: (sql, ...params) => read('all', sql, params),
     run: (sql, ...params) => write<number>({ sql, params, want: 'run' }),
     write,
+    settled: () => syncing ?? journal.syncOthers(),
     async close() {
       if (closed) return;
-      while (queue.length > 0) await new Promise((resolve) => setImmediate(resolve));
+      while (queue.length > 0 || syncing) await new Promise((resolve) => setImmediate(resolve));
       closed = true;
+      journal.close();
       try {
         connection.pragma('wal_checkpoint(TRUNCATE)');
       } catch {
@@ -188,7 +196,7 @@ export function openSqlite(filename: string, observe?: DatabaseObserver): Databa
       connection.close();
     },
   };
-  return gatherWrites(observe ? observedWrites(engine, observe) : engine, traffic);
+  return gatherWrites(observe ? observedWrites(engine, observe) : engine);
 }
 
 function attempt(work: () => unknown): Outcome {
@@ -199,9 +207,10 @@ function attempt(work: () => unknown): Outcome {
   }
 }
 
+/** `synchronous=NORMAL` keeps the file sound; that a commit is on the disk before it is told is the journal's part. */
 function configure(connection: Sqlite.Database): void {
   connection.pragma('journal_mode = WAL');
-  connection.pragma('synchronous = FULL');
+  connection.pragma('synchronous = NORMAL');
   connection.pragma('foreign_keys = ON');
   connection.pragma('trusted_schema = OFF');
   connection.pragma('wal_autocheckpoint = 4000');
@@ -209,9 +218,9 @@ function configure(connection: Sqlite.Database): void {
   const journal = connection.pragma('journal_mode', { simple: true });
   const synchronous = connection.pragma('synchronous', { simple: true });
   const foreignKeys = connection.pragma('foreign_keys', { simple: true });
-  if ((journal !== 'wal' && journal !== 'memory') || synchronous !== 2 || foreignKeys !== 1) {
+  if ((journal !== 'wal' && journal !== 'memory') || synchronous !== 1 || foreignKeys !== 1) {
     throw new Error(
-      `SQLite did not take its durable settings (journal ${journal}, synchronous ${synchronous}, foreign keys ${foreignKeys})`,
+      `SQLite did not take its settings (journal ${journal}, synchronous ${synchronous}, foreign keys ${foreignKeys})`,
     );
   }
 }

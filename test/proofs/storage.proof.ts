@@ -18,7 +18,8 @@ import type { TestContext } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import Sqlite from 'better-sqlite3';
 import { type Issuer, startIssuer } from '../support/issuer.ts';
-import { type Answered, judged, startTraffic, wrongOf } from '../support/traffic.ts';
+import { powerLine } from '../support/power-loss.ts';
+import { type Answered, judged, newUsers, startTraffic, type Users, wrongOf } from '../support/traffic.ts';
 import { type Proof, pause, quantile, until } from './proof.ts';
 
 const launcher = fileURLToPath(new URL('../../bin/latchkey.js', import.meta.url));
@@ -105,6 +106,52 @@ const full: Proof<{ rounds: number }> = {
     assert.ok(away > 0, 'the fault was felt');
     assert.match(issuer.output(), /disk I\/O error|database or disk is full/);
     integrity(join(issuer.dataDir, 'latchkey.db'));
+    return `${away} requests told to come again, 0 wrong; back after ${Math.round(Math.max(...back))} ms at most; integrity ok`;
+  },
+};
+
+const failing: Proof<{ rounds: number }> = {
+  fault: 'a disk that takes what is written and fails to keep it (an error of fdatasync)',
+  promise:
+    'a clear 503 and a log line, reads go on, recovers without a restart, and a loss of power takes nothing back',
+  few: { rounds: 1 },
+  full: { rounds: 10 },
+
+  async run(t, { rounds }) {
+    const dataDir = mkdtempSync(join(tmpdir(), 'latchkey-failing-'));
+    t.after(() => rmSync(dataDir, { recursive: true, force: true }));
+    const file = join(dataDir, 'latchkey.db');
+    const line = powerLine(t, file);
+    const issuer = { ...(await startIssuer(t, { env: { ...line.env, LATCHKEY_DATA_DIR: dataDir } })), dataDir };
+    const users = await newUsers(issuer);
+    const service = await issuer.createClient({ grant_types: ['client_credentials'], response_types: [] });
+    await issuer.stop();
+    line.on();
+    await issuer.start();
+    const traffic = await startTraffic(t, issuer, { users });
+    const back: number[] = [];
+    let away = 0;
+    for (let round = 0; round < rounds; round += 1) {
+      const from = traffic.answers.length;
+      line.fail(true);
+      await until('not ready', async () => (await fetch(`${issuer.url}/readyz`)).status === 503, 5000);
+      await pause(500);
+      line.fail(false);
+      back.push(await recovered(issuer, traffic.answers));
+      away += traffic.answers.slice(from).filter((answer) => judged(answer) === 'away').length;
+    }
+    await traffic.stop();
+    assert.deepEqual(wrongOf(traffic.answers), []);
+    assert.ok(away > 0, 'the fault was felt');
+    assert.match(issuer.output(), /disk I\/O error/);
+    const { access_token: token } = await asClient(issuer, service, '/oauth2/token', 'grant_type=client_credentials');
+    assert.ok(token, 'the application gets a token');
+    await issuer.stop('SIGKILL');
+    line.off('nothing');
+    integrity(file);
+    await issuer.start();
+    const { active } = await asClient(issuer, service, '/oauth2/introspect', `token=${token}`);
+    assert.equal(active, true, 'what was acknowledged after the fault is there');
     return `${away} requests told to come again, 0 wrong; back after ${Math.round(Math.max(...back))} ms at most; integrity ok`;
   },
 };
@@ -201,4 +248,15 @@ function integrity(file: string): void {
   database.close();
 }
 
-export const proofs = [locked, full, damaged];
+async function asClient(
+  issuer: Issuer,
+  client: Users['client'],
+  path: string,
+  body: string,
+): Promise<Record<string, unknown>> {
+  const authorization = `Basic ${Buffer.from(`${client.client_id}:${client.client_secret}`).toString('base64')}`;
+  const headers = { authorization, 'content-type': 'application/x-www-form-urlencoded' };
+  return (await (await fetch(issuer.url + path, { method: 'POST', headers, body })).json()) as Record<string, unknown>;
+}
+
+export const proofs = [locked, full, failing, damaged];

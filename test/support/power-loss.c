@@ -12,6 +12,8 @@ extern i64 writev(int, const void *, int);
 extern int strncmp(const char *, const char *, u64);
 extern u64 strlen(const char *);
 extern void abort(void);
+extern int access(const char *, int);
+extern int *__errno_location(void);
 
 #define NEXT ((void *)-1)
 #define O_WRONLY 1
@@ -19,6 +21,7 @@ extern void abort(void);
 #define O_APPEND 02000
 #define O_CLOEXEC 02000000
 #define MOST 4096
+#define EIO 5
 /* Which of the watched names a descriptor stands for: 0 none, 1 the folder, else the name's place in `names`. */
 static unsigned char watched[MOST];
 static char names[16][512];
@@ -26,6 +29,8 @@ static int log_fd = -1;
 static char prefix[512];
 static u64 prefix_length;
 static u64 folder_length;
+/* While a file of this name is there, the disk fails whoever waits for it. */
+static const char *disk_fault;
 
 static int (*real_open)(const char *, int, int);
 static int (*real_close)(int);
@@ -53,6 +58,7 @@ static void begin(void) {
   real_open = dlsym(NEXT, "open64");
   file = getenv("POWER_FILE");
   log = getenv("POWER_LOG");
+  disk_fault = getenv("DISK_FAULT");
   if (!file || !log || strlen(file) >= sizeof prefix) return;
   prefix_length = strlen(file);
   memcpy(prefix, file, prefix_length + 1);
@@ -166,6 +172,11 @@ static int sync(int fd, int (*real)(int)) {
   const char *name = file_of(fd);
   int failed;
   if (!name && fd >= 0 && fd < MOST && watched[fd] == 1) name = ".";
+  if (name && disk_fault && access(disk_fault, 0) == 0) {
+    note('F', name, 0, 0, 0);
+    *__errno_location() = EIO;
+    return -1;
+  }
   if (name) note('B', name, (i64)fd, 0, 0);
   failed = real(fd);
   if (name && !failed) note('E', name, (i64)fd, 0, 0);

@@ -21,6 +21,8 @@ export interface PowerLine {
   env: Record<string, string>;
   /** The files are safe as they are; from here on is noted. No process may be running. */
   on(): void;
+  /** From here on, or no longer, the disk fails whoever waits for it. */
+  fail(failing: boolean): void;
   /** Leaves of the files what the loss leaves. Every process must be dead. @returns what was lost. */
   off(mercy: Mercy): { writes: number; syncs: number };
 }
@@ -29,15 +31,19 @@ export interface PowerLine {
 export function powerLine(t: TestContext, file: string): PowerLine {
   const dir = mkdtempSync(join(tmpdir(), 'latchkey-power-'));
   t.after(() => rmSync(dir, { recursive: true, force: true }));
-  const [library, log] = [join(dir, 'power-loss.so'), join(dir, 'notes')];
+  const [library, log, fault] = [join(dir, 'power-loss.so'), join(dir, 'notes'), join(dir, 'fault')];
   const [program, flags] = compiler();
   execFileSync(program, [...flags, '-shared', '-nostdlib', '-o', library, source]);
   let disk: Disk;
   return {
-    env: { LD_PRELOAD: library, POWER_FILE: file, POWER_LOG: log },
+    env: { LD_PRELOAD: library, POWER_FILE: file, POWER_LOG: log, DISK_FAULT: fault },
     on() {
       rmSync(log, { force: true });
       disk = createDisk(filesOf(file));
+    },
+    fail(failing) {
+      if (failing) writeFileSync(fault, '');
+      else rmSync(fault, { force: true });
     },
     off(mercy) {
       for (const note of notesIn(readFileSync(log))) disk.take(note);
@@ -58,7 +64,7 @@ function filesOf(file: string): Map<string, Buffer> {
 }
 
 interface Note {
-  what: 'O' | 'W' | 'T' | 'U' | 'B' | 'E';
+  what: 'O' | 'W' | 'T' | 'U' | 'B' | 'E' | 'F';
   name: string;
   /** Where in the file; the new length; the descriptor that waits. */
   at: number;
@@ -131,6 +137,8 @@ export function createDisk(begun: Map<string, Buffer>) {
         const file = now.get(name) ?? { safe: contentOf(Buffer.alloc(0)), named: false, steps: [] };
         now.set(name, file);
         if (what === 'W') file.steps.push({ number, at, bytes });
+        // A system that told of its failure takes what it could not write for done (fsync(2), PostgreSQL's “fsyncgate”).
+        if (what === 'F') file.steps = file.steps.filter((step) => !step.bytes);
         if (what === 'T') file.steps.push({ number, at, bytes: undefined });
       }
     },

@@ -98,7 +98,8 @@ export async function startTraffic(
   };
 }
 
-function newUsers(issuer: Issuer): Promise<Users> {
+/** Somebody with a password, and an application with a secret. */
+export function newUsers(issuer: Issuer): Promise<Users> {
   return inside(issuer, async ({ accounts, clients }) => {
     const email = `load-${Date.now().toString(36)}@example.com`;
     const account = await accounts.create({ email, name: 'Load', password: PASSWORD, verified: true });

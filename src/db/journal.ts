@@ -1,0 +1,69 @@
+/**
+ * The write-ahead log of SQLite, and when it is on the disk. SQLite itself would wait for the disk in the thread that
+ * answers everybody; here the system does it in another thread, on the same file, before anybody hears of the commit.
+ */
+import { closeSync, fdatasync, openSync } from 'node:fs';
+import { promisify } from 'node:util';
+import type Sqlite from 'better-sqlite3';
+import { storageUnavailable } from './database.ts';
+
+const dataSync = promisify(fdatasync);
+
+export interface Journal {
+  /**
+   * Resolves when every commit made before the call is on the disk, also those of other processes. Rejects with
+   * `storage_unavailable` as long as the device fails.
+   */
+  sync(): Promise<void>;
+  /** The same where another process has committed since the last time, and nothing to wait for otherwise. */
+  syncOthers(): Promise<void> | undefined;
+  close(): void;
+}
+
+/** @param filename of the database; `:memory:` has no log. */
+export function openJournal(filename: string, connection: Sqlite.Database): Journal {
+  if (connection.memory) return { sync: async () => {}, syncOthers: () => undefined, close() {} };
+  connection.prepare('SELECT count(*) FROM sqlite_master').get();
+  // Locks are on other files: closing this one gives none of them up.
+  const fd = openSync(`${filename}-wal`, 'r');
+  const version = connection.prepare('PRAGMA data_version').pluck();
+  let known = version.get();
+  let others: Promise<void> | undefined;
+
+  /** What the system could not write, it forgets: after a fault only a checkpoint, which writes it anew, is believed. */
+  let failed = false;
+
+  async function sync(): Promise<void> {
+    try {
+      if (!failed) await dataSync(fd);
+    } catch {
+      failed = true;
+    }
+    if (failed) checkpoint();
+  }
+
+  function checkpoint(): void {
+    try {
+      const [outcome] = connection.pragma('wal_checkpoint(TRUNCATE)') as [{ busy: number }];
+      if (outcome.busy) throw new Error('another process keeps the log of the database from being written back');
+      failed = false;
+    } catch (error) {
+      throw storageUnavailable(error);
+    }
+  }
+
+  return {
+    sync,
+    syncOthers() {
+      const now = version.get();
+      if (now === known) return others;
+      known = now;
+      const synced = sync().finally(() => {
+        if (others === synced) others = undefined;
+      });
+      others = synced;
+      return synced;
+    },
+    close: () => closeSync(fd),
+  };
+}
