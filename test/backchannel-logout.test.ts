@@ -224,7 +224,11 @@ function contract(name: string, env: () => Promise<Record<string, string>>) {
           code_verifier: request.verifier,
         });
       const tokens = (await exchange()).body;
+      assert.equal((await exchange()).status, 400, 'at the same time');
+      assert.equal(await refreshed(app, { client, tokens }), 200, 'and no theft');
+      t.mock.timers.enable({ apis: ['Date'], now: Date.now() + 2100 });
       assert.equal((await exchange()).status, 400);
+      t.mock.timers.reset();
       assert.equal(await refreshed(app, { client, tokens }), 400);
       const [ended] = await events(app, first.person.id, 'session.ended');
       assert.equal(ended?.details['reason'], 'code_replayed');

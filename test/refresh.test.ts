@@ -1,6 +1,7 @@
 /** Refresh tokens under races, repetitions and theft, on each set of backends. */
 import assert from 'node:assert/strict';
 import { after, before, describe, type TestContext, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { startApp, type TestApp } from './support/app.ts';
 import { type SignedIn, signedIn, token } from './support/flow.ts';
 import { startPostgres, type TestPostgres } from './support/postgres.ts';
@@ -75,6 +76,25 @@ function refreshContract(name: string, start: Start): void {
         headers: { authorization: `Bearer ${next.access_token}` },
       });
       assert.equal(userinfo.status, 401);
+    });
+
+    test('the window is kept to the millisecond, and a repetition just behind it ends nothing', async (t) => {
+      const app = await start(t);
+      const who = await signedIn(app, { client: await app.client(PUBLIC) });
+      const first = who.tokens.refresh_token as string;
+      // The end of a second: whole seconds would make the window one second shorter.
+      await sleep(1000 - (Date.now() % 1000) - 60);
+      const next = (await refresh(app, who, first)).body;
+      const used = Date.now();
+      const at = async (ms: number) => {
+        t.mock.timers.enable({ apis: ['Date'], now: used + ms });
+        const { body } = await refresh(app, who, first);
+        t.mock.timers.reset();
+        return body;
+      };
+      assert.deepEqual(await at(9700), next, 'inside');
+      assert.equal((await at(10_500)).error, 'invalid_grant', 'just behind it');
+      assert.equal(await alive(app, who, next.refresh_token as string), true, 'no theft');
     });
 
     test('P13: a spent token in the hands of another client ends the grant, inside the window too', async (t) => {

@@ -182,7 +182,14 @@ export function openSqlite(filename: string, observe?: DatabaseObserver): Databa
     all: (sql, ...params) => read('all', sql, params),
     run: (sql, ...params) => write<number>({ sql, params, want: 'run' }),
     write,
-    settled: () => syncing ?? journal.syncOthers(),
+    settled() {
+      if (closed) return undefined;
+      try {
+        return syncing ?? journal.syncOthers();
+      } catch (error) {
+        return Promise.reject(translate(error));
+      }
+    },
     async close() {
       if (closed) return;
       while (queue.length > 0 || syncing) await new Promise((resolve) => setImmediate(resolve));

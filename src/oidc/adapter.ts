@@ -43,10 +43,11 @@ export interface AdapterOptions {
 
 /**
  * What tokens are given for, in one unit: when they can't be stored, it is not used up either. Who comes with it after
- * it was used is a thief, and what it gave ends (RFC 9700 section 2.1.1); but not who was on the way before, or, with a
- * device code, came in the same moments: a device that asks twice is no thief (RFC 8628 says nothing of it).
+ * it was used is a thief, and what it gave ends (RFC 9700 section 2.1.1, RFC 6749 section 4.1.2); but not who comes in
+ * the same moments: parallel requests of one caller, perhaps at two instances, must not end what one of them got.
  */
-const PARALLEL_MS: Readonly<Record<string, number>> = { AuthorizationCode: 0, DeviceCode: 2000 };
+const USED_UP_BY_TOKENS: ReadonlySet<string> = new Set(['AuthorizationCode', 'DeviceCode']);
+export const PARALLEL_MS = 2000;
 const usedUp = () => new errors.InvalidGrant('this value was used already');
 
 /** Twenty years, in seconds: for models that the core saves without a lifetime (clients). */
@@ -125,13 +126,13 @@ function artifactAdapter(
   { artifacts, arrivedAt }: AdapterOptions,
   onGrant: (grant: StoredGrant) => void,
 ): Adapter {
-  const parallelMs = PARALLEL_MS[kind];
+  const givesTokens = USED_UP_BY_TOKENS.has(kind);
 
   /** @throws InvalidGrant for who lost a race and would pass for a thief. */
   function refuseParallel({ consumedAt }: Artifact): void {
-    const ctx = consumedAt === undefined || parallelMs === undefined ? undefined : Provider.ctx;
+    const ctx = consumedAt === undefined || !givesTokens ? undefined : Provider.ctx;
     if (ctx?.oidc?.route !== 'token') return;
-    if (arrivedAt(ctx.req) < (consumedAt as number) + (parallelMs as number)) throw usedUp();
+    if (arrivedAt(ctx.req) < (consumedAt as number) + PARALLEL_MS) throw usedUp();
   }
 
   /** Opaque access tokens may sit in a volatile store, so SQL is asked whether their grant still lives. */
@@ -175,7 +176,7 @@ function artifactAdapter(
       return artifact && restored(artifact.payload['id'] as string, artifact);
     },
     async consume(id) {
-      if (parallelMs !== undefined && artifacts.claim) return artifacts.claim(kind, id, usedUp);
+      if (givesTokens && artifacts.claim) return artifacts.claim(kind, id, usedUp);
       if (await artifacts.consume(kind, id)) return;
       if (kind === 'PushedAuthorizationRequest') throw new errors.InvalidRequestUri('request_uri was used already');
       throw usedUp();

@@ -5,7 +5,7 @@
  */
 import { createHash } from 'node:crypto';
 import Provider, { errors, type KoaContextWithOIDC } from 'oidc-provider';
-import type { ModelRows } from './adapter.ts';
+import { type ModelRows, PARALLEL_MS } from './adapter.ts';
 import { MACHINE_PATHS, ROUTES } from './provider.ts';
 import type { Refuse } from './refusal.ts';
 
@@ -14,9 +14,8 @@ const PATIENCE_MS = 2000;
 const POLL_MS = 40;
 /** Seconds. */
 const WINDOW = { confidential: 60, public: 10 };
-
-/** Seconds. Who came so soon after the winner was under way with it: refused, as who was overtaken is, and no thief. */
-const PARALLEL = 2;
+/** Behind the window an honest repeat is refused, and no thief's yet: the clocks of instances differ. */
+const TOLERANCE_MS = 1000;
 
 interface Token {
   grantId: string;
@@ -24,7 +23,8 @@ interface Token {
   jkt?: string;
   /** Seconds since 1970. */
   exp?: number;
-  consumed?: number;
+  /** Milliseconds since 1970. */
+  consumedAt?: number;
 }
 
 export interface RefreshReplayOptions {
@@ -69,15 +69,22 @@ export function createRefreshReplay({ rows, records, endGrant, onRepeat, refuse,
     ...rows,
 
     async find(id) {
-      const token = (await rows.find(id)) as Token | undefined;
-      const ctx = token?.consumed === undefined ? undefined : refreshing();
-      if (!token || !ctx) return token;
+      const found = (await rows.find(id)) as Token | undefined;
+      if (found?.consumedAt === undefined) return found;
+      const { consumedAt, ...kept } = found;
+      const token = { ...kept, consumed: Math.floor(consumedAt / 1000) };
+      const ctx = refreshing();
+      if (!ctx) return token;
       const facts = { clientId: token.clientId, grantId: token.grantId };
       if (token.exp !== undefined && token.exp <= Math.floor(Date.now() / 1000)) return token;
-      const age = Math.floor(arrivedAt(ctx.req) / 1000) - (token.consumed as number);
+      const age = Math.max(0, arrivedAt(ctx.req) - consumedAt);
       const same = sameCaller(ctx, token);
-      if (same && age >= replayWindow(ctx) && age < PARALLEL) throw new errors.InvalidGrant(spent(true));
-      if (!same || age >= replayWindow(ctx)) {
+      const windowMs = replayWindow(ctx) * 1000;
+      const late = age >= windowMs;
+      if (same && late && age < Math.max(PARALLEL_MS, windowMs + TOLERANCE_MS)) {
+        throw new errors.InvalidGrant(spent(true));
+      }
+      if (!same || late) {
         await endGrant(token.grantId);
         stateOf(ctx).refreshRepeat = 'theft';
         onRepeat('theft', facts, ctx);
@@ -160,7 +167,7 @@ function replayWindow(ctx: KoaContextWithOIDC): number {
 }
 
 /** The client was authenticated by now; a bound token needs the same key, whose proof the core has checked. */
-function sameCaller(ctx: KoaContextWithOIDC, token: Token): boolean {
+function sameCaller(ctx: KoaContextWithOIDC, token: Pick<Token, 'clientId' | 'jkt'>): boolean {
   if (ctx.oidc.client?.clientId !== token.clientId) return false;
   return token.jkt === undefined || token.jkt === thumbprintOfProof(ctx.get('DPoP'));
 }

@@ -37,6 +37,7 @@ export function createRefreshTokenStore({ db, keyring, grants }: RefreshTokenSto
       await grants.offline(kept['grantId'] as string, expiresAt, kept['sid'] as string | undefined);
     },
 
+    /** With `consumedAt`, in milliseconds since 1970, when it was used already. */
     async find(id: string): Promise<Record<string, unknown> | undefined> {
       const row = await db.one<Row>(
         `SELECT id, payload, consumed_at FROM refresh_tokens r WHERE id = ?
@@ -48,7 +49,7 @@ export function createRefreshTokenStore({ db, keyring, grants }: RefreshTokenSto
       return {
         ...payload,
         jti: id,
-        ...(row.consumed_at === null ? {} : { consumed: Math.floor(row.consumed_at / 1000) }),
+        ...(row.consumed_at === null ? {} : { consumedAt: row.consumed_at }),
       };
     },
 

@@ -33,10 +33,11 @@ interface Tried {
 }
 
 /** Whoever is told "not now" asks again, as clients do: what was taken by a request that failed would be lost then. */
-async function race(parallel: number, one: (n: number) => Promise<Tried>): Promise<void> {
+/** @returns the winner's answer. Who is told to come again asks a second later, and may win. */
+async function race<Answer extends Tried>(parallel: number, one: (n: number) => Promise<Answer>): Promise<Answer> {
   const said = new Map<string, number>();
   let asking = Array.from({ length: parallel }, (_each, n) => n);
-  let winners = 0;
+  const winners: Answer[] = [];
   for (let tries = 0; asking.length > 0 && tries < 10; tries += 1) {
     if (tries > 0) await pause(1000);
     const answers = await Promise.all(asking.map(one));
@@ -44,10 +45,11 @@ async function race(parallel: number, one: (n: number) => Promise<Tried>): Promi
       const answer = `${status} ${(body as { error_description?: string } | undefined)?.error_description ?? ''}`;
       said.set(answer, (said.get(answer) ?? 0) + 1);
     }
-    winners += answers.filter(({ status, won = status === 200 }) => won).length;
+    winners.push(...answers.filter(({ status, won = status === 200 }) => won));
     asking = asking.filter((_n, index) => answers[index]?.status === 503);
   }
-  assert.equal(winners, 1, `one of ${parallel} wins: ${JSON.stringify([...said])}`);
+  assert.equal(winners.length, 1, `one of ${parallel} wins: ${JSON.stringify([...said])}`);
+  return winners[0] as Answer;
 }
 
 async function allRaces(issuer: Issuer, where: Where, { rounds, parallel }: Size): Promise<string> {
@@ -91,6 +93,14 @@ async function allRaces(issuer: Issuer, where: Where, { rounds, parallel }: Size
   const use = (client: Client, refreshToken: string, n = 0) =>
     token(at(n), client, { grant_type: 'refresh_token', refresh_token: refreshToken });
 
+  async function lives({ body }: TokenAnswer, n: number): Promise<boolean> {
+    const answer = await fetch(`${where(n)}/oauth2/userinfo`, {
+      headers: { authorization: `Bearer ${body.access_token}` },
+    });
+    await answer.arrayBuffer();
+    return answer.status === 200;
+  }
+
   const races: Record<string, () => Promise<void>> = {
     async 'refresh token, public client'() {
       const { first, answers } = await refreshed(made.open);
@@ -117,7 +127,9 @@ async function allRaces(issuer: Issuer, where: Where, { rounds, parallel }: Size
     async 'authorization code'() {
       const { code, verifier } = await freshCode(app, made.web);
       const params = { grant_type: 'authorization_code', code, redirect_uri: CALLBACK, code_verifier: verifier };
-      await race(parallel, (n) => token(at(n), made.web, params));
+      const won = await race(parallel, (n) => token(at(n), made.web, params));
+      assert.equal(await lives(won, 0), true, 'no loser ends what the winner got');
+      assert.equal(await lives(won, 1), true, 'nor at another instance');
     },
 
     async 'PAR request_uri'() {
