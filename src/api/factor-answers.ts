@@ -1,6 +1,6 @@
 /** What the account API answers about factors: the shapes, our values in them, and samples. */
 import { z } from 'zod';
-import 'zod-openapi';
+import type {} from 'zod-openapi';
 import type { Factor } from '../factors/factors.ts';
 
 const instant = z.iso.datetime().meta({ example: '2026-11-02T08:12:44.000Z' });

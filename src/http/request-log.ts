@@ -18,6 +18,7 @@ export interface RequestLogOptions {
  */
 const LONG_SEGMENT = /\/(?=[^/]*[A-Z\d])([\w-]{6})[\w.~-]{14,}/g;
 const SHORTEST_MASKED = 21;
+const RANDOM = /[A-Z\d]/;
 const MAX_PATH = 200;
 
 interface Finished {
@@ -65,6 +66,7 @@ export function requestLog({ log, quietPaths = [], onFinished }: RequestLogOptio
 
 function shortPath(path: string): string {
   if (path.length < SHORTEST_MASKED) return path;
-  const masked = path.slice(0, MAX_PATH).replace(LONG_SEGMENT, '/$1…');
+  const start = path.slice(0, MAX_PATH);
+  const masked = RANDOM.test(start) ? start.replace(LONG_SEGMENT, '/$1…') : start;
   return path.length > MAX_PATH ? `${masked}…` : masked;
 }

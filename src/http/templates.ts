@@ -1,5 +1,6 @@
 /**
- * EJS templates of one folder, all compiled at start: rendering reads no file. Knows no page.
+ * EJS templates of one folder, all read and checked at start, each compiled at its first use: rendering reads no file.
+ * Knows no page.
  *
  * The first line of a template names its data, so that a forgotten value is a loud error instead of an empty page:
  * `<%# action, csrf, notice? %>` (a question mark: may be left out, and is then null). `include(name, data)` gives
@@ -30,7 +31,7 @@ export function createTemplates(dir: string, { toolNames }: { toolNames: readonl
   for (const entry of readdirSync(dir, { recursive: true, encoding: 'utf8' })) {
     if (!entry.endsWith('.ejs')) continue;
     const name = entry.slice(0, -'.ejs'.length).replaceAll(path.sep, '/');
-    templates.set(name, compile(path.join(dir, entry), name, toolNames));
+    templates.set(name, read(path.join(dir, entry), name, toolNames));
   }
 
   function render(name: string, data: object, tools: Tools, body?: string): string {
@@ -54,7 +55,8 @@ export function createTemplates(dir: string, { toolNames }: { toolNames: readonl
   return { render, names: () => [...templates.keys()].sort() };
 }
 
-function compile(file: string, name: string, toolNames: readonly string[]): Template {
+/** @throws Error for a first line that says no names, or a tool's. */
+function read(file: string, name: string, toolNames: readonly string[]): Template {
   const source = readFileSync(file, 'utf8');
   const declared = /^<%#([\s\S]*?)-?%>/.exec(source)?.[1];
   if (declared === undefined) throw new Error(`${file} must begin with <%# the names of its data %>.`);
@@ -65,16 +67,25 @@ function compile(file: string, name: string, toolNames: readonly string[]): Temp
     if (toolNames.includes(word))
       throw new Error(`${file}: "${word}" is a tool's name, call the value something else.`);
   }
-  const run = ejs.compile(source, {
+  const known = [...needs, ...may, ...toolNames, 'include'];
+  let compiled: Template['run'] | undefined;
+  const run: Template['run'] = (locals) => {
+    compiled ??= compile(source, { file, name, known });
+    return compiled(locals);
+  };
+  return { run, needs, may };
+}
+
+function compile(source: string, { file, name, known }: { file: string; name: string; known: string[] }) {
+  return ejs.compile(source, {
     filename: file,
     strict: true,
     // Our own `include` takes the place of the library's, which would look for files while rendering. That works
     // inside the block that this option opens, which also gives errors the template's name and line.
     compileDebug: true,
-    destructuredLocals: [...needs, ...may, ...toolNames, 'include'],
+    destructuredLocals: known,
     escape: name.endsWith('.txt') ? plain : escapeHtml,
   });
-  return { run, needs, may };
 }
 
 // Controls that reorder or hide text would let a name pretend to be other words around it.
