@@ -40,7 +40,12 @@ export interface ProtocolOptions {
 export async function createProtocol(services: Services, options: ProtocolOptions) {
   const { settings, issuer, log, i18n, accounts, clients, rows } = services;
   const secureCookies = settings.secureCookies;
-  const flows = createFlows({ provider: () => issuing.provider(), secureCookies, lifetime: settings.ttl.interaction });
+  const flows = createFlows({
+    provider: () => issuing.provider(),
+    cookieKeys: options.cookieKeys,
+    secureCookies,
+    lifetime: settings.ttl.interaction,
+  });
   const protocolPages = createProtocolPages({ ...services, development: settings.development });
   const endings = createProtocolEndings({
     session: rows.Session as never,
