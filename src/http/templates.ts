@@ -65,16 +65,18 @@ function compile(file: string, name: string, toolNames: readonly string[]): Temp
     if (toolNames.includes(word))
       throw new Error(`${file}: "${word}" is a tool's name, call the value something else.`);
   }
-  const run = ejs.compile(source, {
+  const options = {
     filename: file,
     strict: true,
     // Our own `include` takes the place of the library's, which would look for files while rendering. That works
     // inside the block that this option opens, which also gives errors the template's name and line.
     compileDebug: true,
     destructuredLocals: [...needs, ...may, ...toolNames, 'include'],
+    // Each name is a value of its own of what `render` hands in, so that nothing is looked up in a prototype.
+    unsafePrototypeLocals: true,
     escape: name.endsWith('.txt') ? plain : escapeHtml,
-  });
-  return { run, needs, may };
+  };
+  return { run: ejs.compile(source, options), needs, may };
 }
 
 // Controls that reorder or hide text would let a name pretend to be other words around it.
