@@ -22,6 +22,7 @@ import { problems } from './http/problem.ts';
 import { requestContext } from './http/request-context.ts';
 import { requestLog } from './http/request-log.ts';
 import { turnAway } from './http/turn-away.ts';
+import { takeRandom } from './keyring/random.ts';
 import { edgeLimits } from './limits/edge.ts';
 import { mountClosed } from './login/closed-routes.ts';
 import { mountCodes } from './login/code-routes.ts';
@@ -67,13 +68,13 @@ export async function createApp(services: Services, { draining, metrics }: AppOp
   const { settings, issuer, log, renderer, i18n, sessions, accounts, policy } = services;
   const https = settings.secureCookies;
   const cookieKeys = createCookieKeys([services.keyring.key('cookie')]);
-  const csrf = createCsrf({ key: services.keyring.key('csrf'), issuer: settings.issuer });
+  const csrf = createCsrf({ key: services.keyring.key('csrf'), issuer: settings.issuer, random: takeRandom });
   const visitorOf = (req: Context['req']) => ({
     ip: requestContext(req).address,
     userAgent: req.headers['user-agent']?.slice(0, 512) ?? null,
   });
 
-  const headers = securityHeaders({ https, hstsSubdomains: settings.hstsSubdomains });
+  const headers = securityHeaders({ https, hstsSubdomains: settings.hstsSubdomains, random: takeRandom });
   const protocol = await createProtocol(services, {
     cookieKeys,
     visitorOf,

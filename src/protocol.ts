@@ -6,6 +6,7 @@ import type { Origin, Via } from './audit/events.ts';
 import type { createCookieKeys } from './http/cookies.ts';
 import { bareHeaders, securityHeaders } from './http/headers.ts';
 import { arrivedAt, requestContext } from './http/request-context.ts';
+import { takeRandom } from './keyring/random.ts';
 import { createFlows } from './login/flows.ts';
 import { createProtocolPages } from './login/protocol-pages.ts';
 import { createAdapter } from './oidc/adapter.ts';
@@ -39,8 +40,9 @@ export interface ProtocolOptions {
 
 export async function createProtocol(services: Services, options: ProtocolOptions) {
   const { settings, issuer, log, i18n, accounts, clients, rows } = services;
-  const secureCookies = settings.secureCookies;
-  const flows = createFlows({ provider: () => issuing.provider(), secureCookies, lifetime: settings.ttl.interaction });
+  const { secureCookies, ttl } = settings;
+  const provider = () => issuing.provider();
+  const flows = createFlows({ ...options, provider, secureCookies, lifetime: ttl.interaction });
   const protocolPages = createProtocolPages({ ...services, development: settings.development });
   const endings = createProtocolEndings({
     session: rows.Session as never,
@@ -89,7 +91,7 @@ export async function createProtocol(services: Services, options: ProtocolOption
   });
   const transport = { https: secureCookies, hstsSubdomains: settings.hstsSubdomains };
   const layers = [
-    securityHeaders({ ...transport, machinePaths: MACHINE_PATHS }),
+    securityHeaders({ ...transport, machinePaths: MACHINE_PATHS, random: takeRandom }),
     createTokenWatch(options.observer),
     createSourceLimit({
       windows: services.requestWindows,
@@ -112,11 +114,7 @@ export async function createProtocol(services: Services, options: ProtocolOption
       onBug: coreFailed,
     }),
   ];
-  const issuing = await createIssuing({
-    keys: services.keys,
-    build,
-    headers: bareHeaders(transport),
-  });
+  const issuing = await createIssuing({ keys: services.keys, build, headers: bareHeaders(transport) });
   services.outbox.handle('logout', createLogoutNotices({ provider: issuing.provider, fetch: services.outbound }));
 
   return {
@@ -139,7 +137,7 @@ export async function createProtocol(services: Services, options: ProtocolOption
       jwks,
       cookieKeys: options.cookieKeys,
       secureCookies,
-      lifetimes: settings.ttl,
+      lifetimes: ttl,
       hasLapsed: rows.Session.hasLapsed,
       sufficesHere: services.secondFactor.sufficesHere,
       resources: services.resources,
@@ -213,7 +211,7 @@ export async function createProtocol(services: Services, options: ProtocolOption
 
   /** An opaque access token for our own API, with all that may have ended it checked. */
   async function findAccessToken(token: string) {
-    const found = await issuing.provider().AccessToken.find(token);
+    const found = await provider().AccessToken.find(token);
     if (!found || found.isExpired || !found.accountId || found.aud) return undefined;
     if (!(await accounts.living(found.accountId)) || !(await clients.metadata(found.clientId as string)))
       return undefined;

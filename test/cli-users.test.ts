@@ -70,7 +70,7 @@ test('a password from the standard input loses the one line break of the shell a
   await cli.within(async ({ accounts }) => {
     const attempt = (password: string) => accounts.authenticate({ email: 'eve@example.com', password });
     await assert.rejects(attempt('seven quiet herons'), { code: 'invalid_credentials' });
-    assert.equal((await attempt(' seven quiet herons \n')).email, 'eve@example.com');
+    assert.equal((await attempt(' seven quiet herons \n')).account.email, 'eve@example.com');
   });
 });
 

@@ -5,7 +5,7 @@ import type { IncomingMessage } from 'node:http';
 import { type TestContext, test } from 'node:test';
 import Keygrip from 'keygrip';
 import { AppError } from '../src/errors.ts';
-import { createCookieKeys } from '../src/http/cookies.ts';
+import { createCookieKeys, signedCookie } from '../src/http/cookies.ts';
 import { createCsrf } from '../src/http/csrf.ts';
 import { serveKoa } from './support/serve.ts';
 
@@ -104,6 +104,30 @@ test('cookie keys sign like keygrip does with SHA-256, so that either may follow
   );
   for (const digest of ['', older.slice(1), `${older}A`, 'é'.repeat(43)])
     assert.equal(ours.verify('a=b', digest), false);
+});
+
+test('a signed cookie is read from the header by its whole name, and only with its own signature', () => {
+  const keys = createCookieKeys([newKey]);
+  const read = (header: string) => signedCookie(header, 'flow_a.b', keys);
+  const signature = `flow_a.b.sig=${keys.sign('flow_a.b=ann')}`;
+  for (const header of [
+    `flow_a.b=ann; ${signature}`,
+    `${signature};x=y;   flow_a.b=ann`,
+    `flow_a.b=ann; ${signature}; flow_a.b=bob`,
+  ])
+    assert.equal(read(header), 'ann', header);
+  for (const header of [
+    '',
+    'flow_a.b=ann',
+    signature,
+    `flow_a.b=; ${signature}`,
+    `flow_a.b=bob; ${signature}`,
+    `flow_a.b=bob; ${signature}; flow_a.b=ann`,
+    `flow_axb=ann; ${signature}`,
+    `xflow_a.b=ann; ${signature}`,
+    `flow_a.b=ann; flow_a.b.sig=${keys.sign('flow_axb=ann')}`,
+  ])
+    assert.equal(read(header), undefined, header);
 });
 
 test('weak or missing cookie keys stop the start', () => {

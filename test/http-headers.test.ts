@@ -221,7 +221,16 @@ test('pages that ask for it and public documents are compressed, answers with se
     assert.equal(await response.text(), path === '/short' ? 'x' : 'x'.repeat(5000));
     return response.headers.get('content-encoding');
   };
-  assert.equal(await encoding('/page', 'gzip, br'), 'br');
+  for (const [accept, expected] of [
+    ['gzip, br', 'br'],
+    ['gzip, deflate, br, zstd', 'zstd'],
+    ['GZIP', 'gzip'],
+    ['deflate', null],
+    ['gzip;q=1, br;q=0.5', 'gzip'],
+    ['br;q=0, gzip', 'gzip'],
+    ['*', 'gzip'],
+  ] as const)
+    assert.equal(await encoding('/page', accept), expected, accept);
   assert.equal(await encoding('/keys', 'gzip'), 'gzip');
   assert.equal(await encoding('/keys', 'identity'), null);
   for (const path of ['/token', '/form_post', '/keys/x', '/short'])
@@ -232,4 +241,6 @@ test('pages that ask for it and public documents are compressed, answers with se
     }).end();
   });
   assert.equal(gunzipSync(gzip).length, 5000);
+  const head = await fetch(`${origin}/page`, { method: 'HEAD', headers: { 'accept-encoding': 'gzip' } });
+  assert.deepEqual([head.headers.get('content-encoding'), head.headers.get('content-length')], [null, '5000']);
 });

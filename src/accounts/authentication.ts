@@ -14,37 +14,43 @@ export interface AuthenticationOptions {
   audit: Recorder;
   store: AccountStore;
   passwords: Passwords;
-  attempts: Pick<AccountAttempts, 'attempt'>;
+  attempts: Pick<AccountAttempts, 'attempt' | 'begin'>;
+}
+
+export interface Authenticated {
+  account: Account;
+  /** Resolves when the try is no longer counted as a failure; to be waited for before the answer. */
+  settled: Promise<void>;
 }
 
 export function createAuthentication({ db, audit, store, passwords, attempts }: AuthenticationOptions) {
   return {
     /** The account may be closed (deletion.ts).
      * @throws AppError invalid_credentials, alike for every reason; too_many_attempts, alike for every address; busy. */
-    async authenticate(input: { email: string; password: string } & Asked): Promise<Account> {
+    async authenticate(input: { email: string; password: string } & Asked): Promise<Authenticated> {
       const { by = SYSTEM, client, device } = input;
       const email = canonicalEmail(input.email);
       const address = email?.canonical ?? input.email.trim().toLowerCase();
       const attempt = { account: address, source: by.ip, kind: 'password', known: device?.known(address) } as const;
-      const account = await attempts.attempt(attempt, async () => {
-        const found = email ? await store.byEmail(email.canonical) : undefined;
-        const { valid, rehash } = await passwords.verify(found?.passwordHash ?? null, input.password);
-        const refusal = refusalOf(found, valid);
-        if (refusal || !found?.passwordHash) {
+      const { found, settled } = await attempts.begin(attempt, async () => {
+        const owner = email ? await store.byEmail(email.canonical) : undefined;
+        const { valid, rehash } = await passwords.verify(owner?.passwordHash ?? null, input.password);
+        const refusal = refusalOf(owner, valid);
+        if (refusal || !owner?.passwordHash) {
           // What was typed may be a password in the wrong field: only its keyed hash is kept.
           const details = { method: 'password', reason: refusal ?? 'no_password', address: audit.pseudonym(address) };
-          await audit.note({ type: 'sign_in.failed', outcome: 'failure', account: found?.id, client, by, details });
+          await audit.note({ type: 'sign_in.failed', outcome: 'failure', account: owner?.id, client, by, details });
           return undefined;
         }
         if (rehash) {
-          const from = found.passwordHash;
+          const from = owner.passwordHash;
           const to = await passwords.hash(input.password);
-          await db.write(() => store.rehash(found.id, from, to));
+          await db.write(() => store.rehash(owner.id, from, to));
         }
-        return found;
+        return owner;
       });
-      if (!account) throw new AppError('invalid_credentials', { fields: [{ field: '', code: 'credentials' }] });
-      return account;
+      if (!found) throw new AppError('invalid_credentials', { fields: [{ field: '', code: 'credentials' }] });
+      return { account: found, settled };
     },
 
     /** The password of somebody who is signed in: the same count, of which the session has a share of its own.

@@ -2,10 +2,11 @@
  * One-time links by mail with 256 random bits: bound to their purpose and address, used by a form on the page that they
  * open (a mail scanner opens links, too), consumed once. Rows lie beside those of the codes.
  */
-import { randomBytes, timingSafeEqual } from 'node:crypto';
+import { timingSafeEqual } from 'node:crypto';
 import { newIdentifier } from '../artifacts/identifier.ts';
 import { AppError } from '../errors.ts';
 import type { Keyring } from '../keyring/keyring.ts';
+import { takeRandom } from '../keyring/random.ts';
 import type { Challenge, ChallengeStore, LinkPurpose } from './challenge-store.ts';
 
 export interface NewLink {
@@ -27,7 +28,7 @@ export function createLinks({ store, keyring }: { store: ChallengeStore; keyring
   return {
     /** Steps: yields the token for the address of the link. */
     *issue({ purpose, sentTo, accountId, data, lifetimeMs }: NewLink) {
-      const secret = randomBytes(32).toString('base64url');
+      const secret = takeRandom(32).toString('base64url');
       const id = newIdentifier();
       const link = { id, purpose, flow: id, account_id: accountId, sent_to: sentTo };
       const now = Date.now();

@@ -40,7 +40,7 @@ export interface AccountParts {
   /** Compares; what is chosen anew goes through `newPasswords`. */
   passwords: Passwords;
   newPasswords: NewPasswords;
-  attempts: Pick<AccountAttempts, 'attempt' | 'forgive'>;
+  attempts: Pick<AccountAttempts, 'attempt' | 'begin' | 'forgive'>;
   /** An origin, without a slash at its end. */
   issuer: string;
   /** Steps that end every session of an account but what is kept. */

@@ -3,7 +3,7 @@
  * password that got no further. Each mail has a link that says "this wasn't me" (disowning.ts).
  */
 
-import { type AuditEntry, type Origin, SYSTEM } from '../audit/events.ts';
+import { type Origin, SYSTEM } from '../audit/events.ts';
 import type { AuditLog } from '../audit/log.ts';
 import type { Database } from '../db/database.ts';
 import type { Steps } from '../db/statement.ts';
@@ -16,7 +16,7 @@ import type { Account } from './store.ts';
 
 export interface SignInNoticesOptions {
   db: Database;
-  audit: Pick<AuditLog, 'list' | 'record'>;
+  audit: Pick<AuditLog, 'outcomes' | 'record'>;
   outbox: Outbox;
   links: Links;
   windows: Pick<SqlWindows, 'hit'>;
@@ -63,7 +63,7 @@ export function createSignInNotices({ db, audit, outbox, links, windows, issuer,
     /** Records a sign-in that has succeeded, and tells its owner where that is due, in one unit of work. */
     async signedIn(account: Account, done: Done): Promise<void> {
       const { by = SYSTEM } = done;
-      const { items } = await audit.list({ account: account.id }, LOOK_BACK);
+      const items = await audit.outcomes(account.id, LOOK_BACK);
       const last = items.findIndex(({ type }) => type === 'sign_in.succeeded');
       const since = last === -1 ? items : items.slice(0, last);
       const failures = since.filter(isFailure).length;
@@ -73,18 +73,18 @@ export function createSignInNotices({ db, audit, outbox, links, windows, issuer,
         if (!done.known && !first) yield* mail('new-device', account, by);
         else if (failures >= SEVERAL) yield* mail('after-failures', account, by, { failures });
       });
-      outbox.wake();
+      outbox.wake('mail');
     },
 
     /** The first step was right and the second was not: at most one mail an hour. */
     async halfWay(account: Account, by: Origin): Promise<void> {
       if ((await windows.hit(`notice half-way|${account.id}`, HOUR_MS)) > 1) return;
       await db.write(() => mail('half-way', account, by));
-      outbox.wake();
+      outbox.wake('mail');
     },
   };
 }
 
 export type SignInNotices = ReturnType<typeof createSignInNotices>;
 
-const isFailure = ({ type, outcome }: AuditEntry) => outcome === 'failure' && FAILURES.has(type);
+const isFailure = ({ type, outcome }: { type: string; outcome: string }) => outcome === 'failure' && FAILURES.has(type);

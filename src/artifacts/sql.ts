@@ -101,7 +101,7 @@ export function createSqlArtifacts({ db, keyring }: { db: Database; keyring: Key
     claim: (kind, id, lost) => db.claim(lost, CONSUME, Date.now(), rowId(kind, id)),
 
     async destroy(kind, id) {
-      await db.run('DELETE FROM artifacts WHERE id = ?', rowId(kind, id));
+      await db.later('DELETE FROM artifacts WHERE id = ?', rowId(kind, id));
     },
 
     async revokeByGrantId(grantId) {

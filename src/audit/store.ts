@@ -74,6 +74,14 @@ export function createAuditStore(db: Database) {
       return db.all<Row>(`SELECT * FROM audit_events ${clause} ORDER BY id DESC LIMIT ?`, ...values, limit);
     },
 
+    /** Of the newest entries about an account what happened, newest first. */
+    outcomes: (account: string, limit: number) =>
+      db.all<Pick<Row, 'type' | 'outcome'>>(
+        'SELECT type, outcome FROM audit_events WHERE account_id = ? ORDER BY id DESC LIMIT ?',
+        account,
+        limit,
+      ),
+
     /** In the order of the chain, `after` < seq <= `to`. */
     chained: (after: number, to: number, limit: number) =>
       db.all<Row & { seq: number; chain: string }>(

@@ -48,17 +48,22 @@ export interface FactorsOptions {
 const ALL_KINDS: FactorKind[] = ['passkey', 'totp', 'recovery'];
 
 const isFactor = ({ kind }: { kind: FactorKind }) => kind !== 'recovery';
+const isReserve = (each: { kind: FactorKind }) => !isFactor(each);
 
 export function createFactors({ db, audit, sources, change, requireSettled }: FactorsOptions) {
-  async function of(accountId: string): Promise<Factor[]> {
-    return (await Promise.all(sources.map((source) => source.of(accountId)))).flat();
-  }
+  const fromEach = async (some: FactorSource[], accountId: string): Promise<Factor[]> =>
+    (await Promise.all(some.map((source) => source.of(accountId)))).flat();
+
+  const of = (accountId: string): Promise<Factor[]> => fromEach(sources, accountId);
 
   /** Kinds that can be asked for, the strongest first. Recovery codes replace an authenticator, they are none. */
   async function kindsOf(accountId: string): Promise<FactorKind[]> {
-    const present = new Set((await of(accountId)).map(({ kind }) => kind));
-    const kinds = (['passkey', 'totp', 'recovery'] as const).filter((kind) => present.has(kind));
-    return kinds.some((kind) => kind !== 'recovery') ? kinds : [];
+    const found = await fromEach(sources.filter(isFactor), accountId);
+    if (found.length === 0) return [];
+    const present = new Set(
+      [...found, ...(await fromEach(sources.filter(isReserve), accountId))].map(({ kind }) => kind),
+    );
+    return (['passkey', 'totp', 'recovery'] as const).filter((kind) => present.has(kind));
   }
 
   /** @throws AppError not_found, also for somebody else's id. */

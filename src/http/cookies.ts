@@ -32,6 +32,25 @@ export function createCookieKeys(keys: readonly Buffer[]): CookieKeys {
   }
 }
 
+/**
+ * The value of a cookie that was set with `signed`, for names that come with a request: `cookies` keeps a pattern for
+ * every name that it was ever asked for.
+ */
+export function signedCookie(header: string, name: string, keys: Pick<CookieKeys, 'verify'>): string | undefined {
+  const value = cookieIn(header, name);
+  const signature = value && cookieIn(header, `${name}.sig`);
+  return signature && keys.verify(`${name}=${value}`, signature) ? value : undefined;
+}
+
+/** The first of this name, as `cookies` takes it. */
+function cookieIn(header: string, name: string): string | undefined {
+  const pair = header
+    .split(';')
+    .map((each) => each.trimStart())
+    .find((each) => each.startsWith(`${name}=`));
+  return pair?.slice(name.length + 1);
+}
+
 function mac(key: KeyObject, data: string): string {
   return createHmac('sha256', key).update(data).digest('base64url');
 }

@@ -13,13 +13,20 @@ export interface Csrf {
 /** Salt of 16 and MAC of 32 bytes, base64url. */
 const TOKEN = /^[A-Za-z0-9_-]{22}\.[A-Za-z0-9_-]{43}$/;
 
-/** @param key at least 32 bytes. */
-export function createCsrf({ key, issuer }: { key: Buffer; issuer: URL }): Csrf {
+export interface CsrfOptions {
+  /** At least 32 bytes. */
+  key: Buffer;
+  issuer: URL;
+  /** A faster `randomBytes`, where there is one. */
+  random?: (count: number) => Buffer;
+}
+
+export function createCsrf({ key, issuer, random = randomBytes }: CsrfOptions): Csrf {
   if (key.length < 32) throw new Error('the key of form tokens has at least 32 bytes');
   const secret = createSecretKey(key);
 
   return {
-    token: (binding) => seal(randomBytes(16).toString('base64url'), binding),
+    token: (binding) => seal(random(16).toString('base64url'), binding),
     check({ req }, binding, token) {
       checkOrigin(req, issuer);
       if (typeof token !== 'string' || !TOKEN.test(token) || !matches(token, binding)) throw staleForm();

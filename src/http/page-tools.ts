@@ -54,10 +54,30 @@ export const TOOL_NAMES = [
   'initial',
 ] as const;
 
+export interface BrandOptions {
+  branding: Branding;
+  issuer: URL;
+  assetUrl: (name: string) => string;
+}
+
+/** What pages say of whose they are: the same on each. */
+export function brandOf({ branding, issuer, assetUrl }: BrandOptions) {
+  const accent = branding.accent ?? ACCENT;
+  return {
+    name: branding.name,
+    logo: imageUnder(issuer, branding.logo) ?? assetUrl('logo.svg'),
+    links: branding.links ?? {},
+    home: issuer.origin,
+    host: issuer.host,
+    accent,
+    onAccent: textOn(accent),
+  };
+}
+
 export interface ToolOptions {
   i18n: I18n;
   locale: Locale;
-  branding: Branding;
+  brand: ReturnType<typeof brandOf>;
   issuer: URL;
   assetUrl: (name: string) => string;
   page: Frame;
@@ -65,12 +85,10 @@ export interface ToolOptions {
   timeZone?: unknown;
 }
 
-export function createTools({ i18n, locale, branding, issuer, assetUrl, page, timeZone }: ToolOptions) {
+export function createTools({ i18n, locale, brand, issuer, assetUrl, page, timeZone }: ToolOptions) {
   const t = (key: string, values?: Values): string => i18n.t(locale, key, values);
   const has = (key: string): boolean => i18n.has(locale, key);
   const ownImage = (address: unknown): string | null => imageUnder(issuer, address);
-  const accent = branding.accent ?? ACCENT;
-  const zone = knownZone(timeZone);
 
   return {
     t,
@@ -83,15 +101,7 @@ export function createTools({ i18n, locale, branding, issuer, assetUrl, page, ti
     safeLink,
     appLink,
     greetable,
-    brand: {
-      name: branding.name,
-      logo: ownImage(branding.logo) ?? assetUrl('logo.svg'),
-      links: branding.links ?? {},
-      home: issuer.origin,
-      host: issuer.host,
-      accent,
-      onAccent: textOn(accent),
-    },
+    brand,
 
     /** The words for one fault; a code that has none is said in general words. */
     errorText(error: FieldError): string {
@@ -108,7 +118,7 @@ export function createTools({ i18n, locale, branding, issuer, assetUrl, page, ti
       (errors ?? []).filter((error) => error.field === field),
 
     moment: (instant: string | number | Date): Moment =>
-      moment(new Date(instant), { locale, timeZone: zone, now: t('time.now') }),
+      moment(new Date(instant), { locale, timeZone: knownZone(timeZone), now: t('time.now') }),
   } satisfies Record<(typeof TOOL_NAMES)[number], unknown>;
 }
 
@@ -157,9 +167,11 @@ const zones = new LRUCache<string, string>(FORMATTERS);
 
 function knownZone(zone: unknown): string {
   const asked = String(zone ?? 'UTC');
-  const known = zones.get(asked) ?? resolvedZone(asked);
-  zones.set(asked, known);
-  return known;
+  const known = zones.get(asked);
+  if (known) return known;
+  const found = resolvedZone(asked);
+  zones.set(asked, found);
+  return found;
 }
 
 function resolvedZone(timeZone: string): string {
@@ -207,8 +219,15 @@ function moment(date: Date, { locale, timeZone, now }: { locale: Locale; timeZon
   const { text, day, ago } = momentsIn(tag, timeZone);
   return {
     iso: date.toISOString(),
-    text: text.format(date),
-    day: day.format(date),
-    ago: amount === 0 ? now : ago.format(amount, unit),
+    // A page shows one of them or two, and each costs more than the rest.
+    get text() {
+      return text.format(date);
+    },
+    get day() {
+      return day.format(date);
+    },
+    get ago() {
+      return amount === 0 ? now : ago.format(amount, unit);
+    },
   };
 }

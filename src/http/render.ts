@@ -5,7 +5,7 @@
 import path from 'node:path';
 import { accentCss } from './accent.ts';
 import type { I18n, Locale } from './i18n.ts';
-import { type Branding, createTools, type Frame, TOOL_NAMES } from './page-tools.ts';
+import { type Branding, brandOf, createTools, type Frame, TOOL_NAMES } from './page-tools.ts';
 import { createTemplates, plain } from './templates.ts';
 
 /** What a page needs of a Koa context. `state.locale` and `state.nonce` were set by earlier layers. */
@@ -41,12 +41,13 @@ export function createRenderer(options: RendererOptions): Renderer {
   const issuer = new URL(options.issuer);
   const assetUrl = options.assetUrl ?? ((name) => `/assets/${name}`);
   const templates = createTemplates(path.resolve(viewsDir), { toolNames: TOOL_NAMES });
+  const brand = brandOf({ branding, issuer, assetUrl });
   const accent = branding.accent === undefined ? null : accentCss(branding.accent);
 
   function toolsFor(locale: Locale, data: object) {
     const page: Frame = { title: branding.name, frame: 'card', faulty: false, scripts: [], around: {} };
     const timeZone = (data as { timeZone?: unknown }).timeZone;
-    return createTools({ i18n, locale, branding, issuer, assetUrl, page, timeZone });
+    return createTools({ i18n, locale, brand, issuer, assetUrl, page, timeZone });
   }
 
   function html(locale: Locale, name: string, data: object, { nonce }: { nonce?: string | undefined } = {}): string {

@@ -77,15 +77,18 @@ function read(file: string, name: string, toolNames: readonly string[]): Templat
 }
 
 function compile(source: string, { file, name, known }: { file: string; name: string; known: string[] }) {
-  return ejs.compile(source, {
+  const options = {
     filename: file,
     strict: true,
     // Our own `include` takes the place of the library's, which would look for files while rendering. That works
     // inside the block that this option opens, which also gives errors the template's name and line.
     compileDebug: true,
     destructuredLocals: known,
+    // Each name is a value of its own of what `render` hands in, so that nothing is looked up in a prototype.
+    unsafePrototypeLocals: true,
     escape: name.endsWith('.txt') ? plain : escapeHtml,
-  });
+  };
+  return ejs.compile(source, options);
 }
 
 // Controls that reorder or hide text would let a name pretend to be other words around it.

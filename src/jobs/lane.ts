@@ -37,6 +37,10 @@ export function createLane({ kind, handler, store, onDelivered, onFailure }: Lan
   let timer: NodeJS.Timeout | undefined;
   let claiming: Promise<void> | undefined;
   let again = false;
+  /** Jobs may be left for want of a place. */
+  let crowded = false;
+  /** When a delivery that failed here is due again. */
+  let soonest = Number.POSITIVE_INFINITY;
   let stopped = true;
 
   async function deliver(job: Job): Promise<void> {
@@ -55,10 +59,17 @@ export function createLane({ kind, handler, store, onDelivered, onFailure }: Lan
       onFailure({ id: job.id, kind, attempts: job.attempts, dead }, error);
       const words = error instanceof Error ? error.message : String(error);
       if (dead) await store.bury(job, words);
-      else await store.retry(job, Date.now() + pause(job.attempts), words);
+      else await retry(job, words);
     } finally {
       clearInterval(renewal);
     }
+  }
+
+  async function retry(job: Job, words: string): Promise<void> {
+    const dueAt = Date.now() + pause(job.attempts);
+    await store.retry(job, dueAt, words);
+    soonest = Math.min(soonest, dueAt);
+    schedule();
   }
 
   function launch(job: Job): void {
@@ -67,7 +78,7 @@ export function createLane({ kind, handler, store, onDelivered, onFailure }: Lan
       .catch((error) => onFailure({ id: job.id, kind, attempts: job.attempts, dead: false }, error))
       .finally(() => {
         flying.delete(flight);
-        wake();
+        if (crowded) wake();
       });
     flying.add(flight);
   }
@@ -75,8 +86,10 @@ export function createLane({ kind, handler, store, onDelivered, onFailure }: Lan
   async function claim(): Promise<void> {
     do {
       again = false;
+      if (soonest <= Date.now()) soonest = Number.POSITIVE_INFINITY;
       const free = PARALLEL - flying.size;
-      if (free === 0) return;
+      crowded = free === 0;
+      if (crowded) return;
       const jobs = await store.claim(kind, free, LEASE_MS);
       for (const job of jobs) launch(job);
       if (jobs.length === free) again = true;
@@ -90,18 +103,16 @@ export function createLane({ kind, handler, store, onDelivered, onFailure }: Lan
     if (claiming) return;
     claiming = claim()
       .catch((error) => onFailure({ id: '-', kind, attempts: 0, dead: false }, error))
-      .finally(async () => {
+      .finally(() => {
         claiming = undefined;
-        await schedule();
+        schedule();
       });
   }
 
-  async function schedule(): Promise<void> {
-    const due = await store.nextDue(kind).catch(() => undefined);
+  function schedule(): void {
     if (stopped) return;
     clearTimeout(timer);
-    const wait = due === undefined || flying.size === PARALLEL ? POLL_MS : Math.max(50, due - Date.now());
-    timer = setTimeout(wake, Math.min(POLL_MS, wait));
+    timer = setTimeout(wake, Math.min(POLL_MS, Math.max(50, soonest - Date.now())));
     timer.unref();
   }
 

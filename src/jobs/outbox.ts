@@ -37,8 +37,10 @@ export function createOutbox({ store, handlers, onDelivered, onFailure }: Outbox
       yield* store.insert({ id: newIdentifier(), kind, payload, expiresAt: Date.now() + lifetimeMs });
     },
 
-    wake(): void {
-      if (!stopped) for (const lane of lanes.values()) lane.wake();
+    /** Jobs of this kind, or of any, were committed. */
+    wake(kind?: string): void {
+      if (stopped) return;
+      for (const lane of kind === undefined ? lanes.values() : [lanes.get(kind)]) lane?.wake();
     },
 
     start(): void {

@@ -124,16 +124,6 @@ export function createOutboxStore({ db, keyring }: { db: Database; keyring: Keyr
       );
     },
 
-    /** When the next waiting job of a kind is due, in milliseconds since 1970. */
-    async nextDue(kind: string): Promise<number | undefined> {
-      const row = await db.one<{ due: number | null }>(
-        `SELECT MIN(CASE WHEN leased_until > due_at THEN leased_until ELSE due_at END) AS due
-         FROM outbox WHERE state = 'waiting' AND kind = ?`,
-        kind,
-      );
-      return row?.due ?? undefined;
-    },
-
     /** Mail that waits for an address or could not be brought to it, for its owner: what kind, never what it says. */
     async mailsTo(address: string): Promise<Array<LetterRow & { template: string }>> {
       const found: Array<LetterRow & { template: string }> = [];

@@ -37,6 +37,11 @@ export interface AccountAttemptsOptions {
   onRefused?(limit: 'account' | 'guesses', attempt: Attempt): void;
 }
 
+export interface Begun<Found> {
+  found: Found | undefined;
+  settled: Promise<void>;
+}
+
 export function createAccountAttempts({ db, onRefused, ...options }: AccountAttemptsOptions) {
   const { rules } = options;
   const store = createAttemptStore(db);
@@ -61,7 +66,25 @@ export function createAccountAttempts({ db, onRefused, ...options }: AccountAtte
     return (row?.failures ?? 0) >= rules.fromUnknown;
   }
 
+  /** As `attempt`, but the count of a right proof is still being taken back: `settled` resolves when that is stored, so
+   * that it can share a commit with what comes of the proof. Nothing is acknowledged before. */
+  async function begin<Found>(attempt: Attempt, work: () => Promise<Found | undefined>): Promise<Begun<Found>> {
+    const { counted, ended } = await admitted(attempt);
+    try {
+      const found = await work();
+      if (found !== undefined) return { found, settled: db.write(() => succeeded(attempt, counted)).finally(ended) };
+    } catch (error) {
+      if (error instanceof AppError && error.code === 'busy') await db.write(() => undo(counted)).finally(ended);
+      else ended();
+      throw error;
+    }
+    ended();
+    return { found: undefined, settled: Promise.resolve() };
+  }
+
   return {
+    begin,
+
     /**
      * Runs `work` with the try already counted as a failure, and takes the count back when it was none. `work` resolves
      * with what was proved, or with undefined for a wrong guess; whatever it throws counts as wrong, too, except `busy`
@@ -80,17 +103,9 @@ export function createAccountAttempts({ db, onRefused, ...options }: AccountAtte
      * @throws AppError too_many_attempts without having run `work`.
      */
     async attempt<Found>(attempt: Attempt, work: () => Promise<Found | undefined>): Promise<Found | undefined> {
-      const { counted, ended } = await admitted(attempt);
-      try {
-        const found = await work();
-        if (found !== undefined) await db.write(() => succeeded(attempt, counted));
-        return found;
-      } catch (error) {
-        if (error instanceof AppError && error.code === 'busy') await db.write(() => undo(counted));
-        throw error;
-      } finally {
-        ended();
-      }
+      const { found, settled } = await begin(attempt, work);
+      await settled;
+      return found;
     },
 
     /** Steps: the owner proved the address by what was mailed there; failures until now are forgotten. */

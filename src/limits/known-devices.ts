@@ -2,9 +2,10 @@
  * Browsers in which somebody signed in before: a cookie that names accounts by keyed hash only, signed, good for a year.
  * It opens nothing; it keeps strangers' guesses away from the owner (SECURITY D7, "lock-out as a weapon").
  */
-import { randomBytes, timingSafeEqual } from 'node:crypto';
+import { timingSafeEqual } from 'node:crypto';
 import type { Context } from 'koa';
 import type { Keyring } from '../keyring/keyring.ts';
+import { takeRandom } from '../keyring/random.ts';
 
 const DAY_MS = 86_400_000;
 const LIFE_DAYS = 365;
@@ -39,7 +40,19 @@ export function createKnownDevices({ keyring, secureCookies }: KnownDevicesOptio
   const tagOf = (address: string) => keyring.mac('limits', `device account|${address}`).slice(0, 16);
   const macOf = (text: string) => keyring.mac('limits', `device cookie|${text}`);
 
+  /** What requests brought: limits, the proof and its end all ask. */
+  const brought = new WeakMap<Cookies, Content | null>();
+
   function read(ctx: Cookies): Content | undefined {
+    let content = brought.get(ctx);
+    if (content === undefined) {
+      content = verified(ctx) ?? null;
+      brought.set(ctx, content);
+    }
+    return content ?? undefined;
+  }
+
+  function verified(ctx: Cookies): Content | undefined {
     const value = ctx.cookies.get(name) ?? '';
     const dot = value.lastIndexOf('.');
     const [text, mac] = [value.slice(0, dot), Buffer.from(value.slice(dot + 1))];
@@ -53,10 +66,9 @@ export function createKnownDevices({ keyring, secureCookies }: KnownDevicesOptio
   return {
     /** The cookie is read at the first question. */
     of(ctx: Cookies): Device {
-      let content: Content | undefined | null = null;
       return {
         known(address) {
-          if (content === null) content = read(ctx);
+          const content = read(ctx);
           const tag = tagOf(address);
           return content?.accounts.some((account) => account.tag === tag) ? content.id : undefined;
         },
@@ -71,7 +83,7 @@ export function createKnownDevices({ keyring, secureCookies }: KnownDevicesOptio
 
     /** Somebody signed in with this canonical address. */
     remember(ctx: Cookies, address: string): void {
-      const { id, accounts } = read(ctx) ?? { id: randomBytes(16).toString('base64url'), accounts: [] };
+      const { id, accounts } = read(ctx) ?? { id: takeRandom(16).toString('base64url'), accounts: [] };
       const tag = tagOf(address);
       const others = accounts.filter((account) => account.tag !== tag).slice(0, ACCOUNTS - 1);
       const entries = [{ tag, day: today() }, ...others].map((account) => account.tag + account.day.toString(36));

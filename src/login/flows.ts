@@ -6,6 +6,7 @@ import type { Context } from 'koa';
 import type Provider from 'oidc-provider';
 import type { Client, Interaction, InteractionResults } from 'oidc-provider';
 import { AppError } from '../errors.ts';
+import { type CookieKeys, signedCookie } from '../http/cookies.ts';
 import { LACKS_FACTOR, TOO_WEAK } from '../oidc/interactions.ts';
 import { cookieNames } from '../oidc/provider.ts';
 
@@ -32,12 +33,13 @@ export interface Flow {
 
 export interface FlowsOptions {
   provider(): Provider;
+  cookieKeys: Pick<CookieKeys, 'verify'>;
   secureCookies: boolean;
   /** Seconds. */
   lifetime: number;
 }
 
-export function createFlows({ provider, secureCookies, lifetime }: FlowsOptions) {
+export function createFlows({ provider, cookieKeys, secureCookies, lifetime }: FlowsOptions) {
   const prefix = secureCookies ? '__Host-latchkey_flow_' : 'latchkey_flow_';
   const nameOf = (uid: string) => prefix + uid.slice(0, 10).replaceAll('-', '.');
   const settings = {
@@ -66,15 +68,12 @@ export function createFlows({ provider, secureCookies, lifetime }: FlowsOptions)
 
     /** @throws AppError interaction_expired when it ended, belongs to another browser, or its session did. */
     async load(ctx: Cookies, uid: string): Promise<Flow> {
-      const expired = new AppError('interaction_expired', {
-        message: 'This sign-in is no longer under way. Go back to the application and start again.',
-      });
-      if (ctx.cookies.get(nameOf(uid), settings) !== uid) throw expired;
+      if (signedCookie(ctx.get('cookie'), nameOf(uid), cookieKeys) !== uid) throw expired();
       const interaction = await provider().Interaction.find(uid);
-      if (!interaction) throw expired;
+      if (!interaction) throw expired();
       const { session: begun, params, prompt } = interaction;
       const session = begun?.uid ? await provider().Session.findByUid(begun.uid) : undefined;
-      if (begun?.uid && (!session || session.accountId !== begun.accountId)) throw expired;
+      if (begun?.uid && (!session || session.accountId !== begun.accountId)) throw expired();
       return {
         uid,
         interaction,
@@ -111,6 +110,11 @@ function signInOf({
   loginTs?: number;
 }) {
   return { uid, accountId, amr, authTime: loginTs };
+}
+
+function expired(): AppError {
+  const message = 'This sign-in is no longer under way. Go back to the application and start again.';
+  return new AppError('interaction_expired', { message });
 }
 
 function pathOf({ uid, prompt }: { uid: string; prompt: { name: string } }): string {

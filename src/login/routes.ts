@@ -82,14 +82,16 @@ export function mountSignIn(router: Router, deps: LoginDeps): void {
       SignInForm,
       async (page, { email, password }) => {
         const { flow, locale } = page;
-        const account = await accounts.authenticate({ email, password, ...askedBy(deps, ctx, page) });
-        if (account.emailVerifiedAt === null) {
-          await recovery.startVerification({ flow: flow.uid, account, locale });
-          ctx.redirect(`/verify/${flow.uid}`);
-          ctx.status = 303;
+        const { account, settled } = await accounts.authenticate({ email, password, ...askedBy(deps, ctx, page) });
+        if (account.emailVerifiedAt !== null) {
+          await Promise.all([settled, login.proved(ctx, flow, account, ['pwd'])]);
           return;
         }
-        await login.proved(ctx, flow, account, ['pwd']);
+        // What is mailed now is judged by the counts, too.
+        await settled;
+        await recovery.startVerification({ flow: flow.uid, account, locale });
+        ctx.redirect(`/verify/${flow.uid}`);
+        ctx.status = 303;
       },
       (page, { email }, errors) => form(page, { email, errors }),
     );
