@@ -18,7 +18,9 @@ const page = fileURLToPath(new URL('../../docs/reliability.md', import.meta.url)
 const START = '<!-- proofs: written by npm run proofs -->';
 const END = '<!-- end of proofs -->';
 const wanted = process.argv.slice(2).filter((argument) => !argument.startsWith('--'));
-const rows: string[] = [];
+/** By fault, in the order of the files. */
+const rows = new Map<string, string>();
+const known: string[] = [];
 
 installTools();
 if (process.argv[2] === 'mutations') {
@@ -26,21 +28,22 @@ if (process.argv[2] === 'mutations') {
   process.exit();
 }
 const files = readdirSync(folder)
-  .filter(
-    (file) => file.endsWith('.proof.ts') && (wanted.length === 0 || wanted.includes(file.split('.')[0] as string)),
-  )
+  .filter((file) => file.endsWith('.proof.ts'))
   .sort();
 for (const file of files) {
   const { proofs } = (await import(new URL(file, import.meta.url).href)) as { proofs: Proof[] };
   for (const { fault, promise, few, full, run } of proofs) {
+    known.push(fault);
+    if (wanted.length > 0 && !wanted.includes(file.split('.')[0] as string)) continue;
     const size = process.argv.includes('--few') ? few : full;
     test(`${fault}: ${promise}`, { timeout: 3_600_000 }, async (t) => {
       const started = performance.now();
       try {
         const measured = await run(t, size);
-        rows.push(row(fault, promise, counts(size), measured, 'holds', performance.now() - started));
+        rows.set(cell(fault), row(fault, promise, counts(size), measured, 'holds', performance.now() - started));
       } catch (error) {
-        rows.push(row(fault, promise, counts(size), String((error as Error).message).slice(0, 200), 'BROKEN', 0));
+        const said = String((error as Error).message).slice(0, 200);
+        rows.set(cell(fault), row(fault, promise, counts(size), said, 'BROKEN', performance.now() - started));
         throw error;
       }
     });
@@ -48,27 +51,28 @@ for (const file of files) {
 }
 
 after(() => {
-  const table = [
-    `Measured on ${new Date().toISOString().slice(0, 10)} with ${versions()}.`,
-    '',
-    '| fault | promise | size | measured | result | seconds |',
-    '|---|---|---|---|---|---|',
-    ...rows,
-    '',
-    `Together ${Math.ceil(performance.now() / 60_000)} minutes.`,
-  ].join('\n');
-  process.stdout.write(`\n${table}\n`);
-  if (process.argv.includes('--write')) record(table);
+  process.stdout.write(`\n${tableOf(rows)}\n`);
+  if (process.argv.includes('--write')) record();
 });
+
+const HEAD = ['| fault | promise | size | measured | result | date | seconds |', '|---|---|---|---|---|---|---|'];
+
+function tableOf(said: ReadonlyMap<string, string>): string {
+  const found = known.map((fault) => said.get(cell(fault))).filter((each) => each !== undefined);
+  return [`The last run was with ${versions()}.`, '', ...HEAD, ...found].join('\n');
+}
 
 const counts = (size: object) =>
   Object.entries(size)
     .map(([name, value]) => `${value} ${name}`)
     .join(', ');
 
+const cell = (text: string) => text.replaceAll('|', '\\|').replaceAll('\n', ' ');
+
 function row(...cells: (string | number)[]): string {
-  const last = cells.pop() as number;
-  return `| ${[...cells, (last / 1000).toFixed(0)].map((cell) => String(cell).replaceAll('|', '\\|').replaceAll('\n', ' ')).join(' | ')} |`;
+  const ms = cells.pop() as number;
+  const date = new Date().toISOString().slice(0, 10);
+  return `| ${[...cells.map((each) => cell(String(each))), date, (ms / 1000).toFixed(0)].join(' | ')} |`;
 }
 
 function versions(): string {
@@ -84,9 +88,13 @@ function versions(): string {
   );
 }
 
-function record(table: string): void {
+/** What was not run now keeps the row of its last run. */
+function record(): void {
   const text = readFileSync(page, 'utf8');
   const [before, rest = ''] = text.split(START);
-  const behind = rest.split(END)[1] ?? '\n';
-  writeFileSync(page, `${before}${START}\n\n${table}\n\n${END}${behind}`);
+  const [old = '', behind = '\n'] = rest.split(END);
+  const recorded = old.split('\n').filter((line) => line.startsWith('| ') && line !== HEAD[0]);
+  const all = new Map(recorded.map((line) => [line.slice(2).split(' | ')[0] as string, line]));
+  for (const [fault, line] of rows) all.set(fault, line);
+  writeFileSync(page, `${before}${START}\n\n${tableOf(all)}\n\n${END}${behind}`);
 }
