@@ -1,4 +1,5 @@
 /** The servers of a run: the bare protocol core, and Latchkey on each kind of storage, with people in it. */
+import { randomBytes } from 'node:crypto';
 import { startPostgres } from '../test/support/postgres.ts';
 import { startRedis } from '../test/support/redis.ts';
 import { INSPECTED } from './inspector.ts';
@@ -25,9 +26,15 @@ export async function startContenders({ narrow, inspected = false, against }: Ch
 
   const flags = inspected ? INSPECTED : [];
 
-  async function latchkey(options: LatchkeyOptions): Promise<void> {
+  async function latchkey(options: LatchkeyOptions, instances = 1): Promise<void> {
     const server = await startLatchkey({ ...options, flags });
     ends.push(server.stop);
+    if (instances > 1) {
+      const env = { ...options.env, LATCHKEY_ISSUER: server.origin };
+      const beside = await startLatchkey({ ...options, env, flags });
+      ends.push(beside.stop);
+      server.beside = beside;
+    }
     contenders.push({ server, people: await makePeople(server, options.env ?? {}, CONNECTIONS) });
   }
 
@@ -41,10 +48,16 @@ export async function startContenders({ narrow, inspected = false, against }: Ch
       if (!inspected) await latchkey({ name: 'two workers', env: { LATCHKEY_WORKERS: '2' } });
       const postgres = await startPostgres({ durable: true });
       ends.push(postgres.stop);
-      const redis = await startRedis();
-      ends.push(redis.stop);
-      const env = { LATCHKEY_DATABASE_URL: await postgres.database(), LATCHKEY_REDIS_URL: redis.url };
-      await latchkey({ name: 'PostgreSQL + Redis', env });
+      const stores = async () => {
+        const redis = await startRedis();
+        ends.push(redis.stop);
+        return { LATCHKEY_DATABASE_URL: await postgres.database(), LATCHKEY_REDIS_URL: redis.url };
+      };
+      await latchkey({ name: 'PostgreSQL + Redis', env: await stores() });
+      if (!inspected) {
+        const env = { ...(await stores()), LATCHKEY_SECRET_KEY: randomBytes(32).toString('base64url') };
+        await latchkey({ name: 'PostgreSQL + Redis, two instances', env }, 2);
+      }
     }
     return { contenders, stop };
   } catch (error) {

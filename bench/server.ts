@@ -12,6 +12,8 @@ export interface Server {
   name: string;
   origin: string;
   pid: number;
+  /** Another instance on the same stores, which half of the connections are to. */
+  beside?: Server;
   dataDir: string;
   /** Milliseconds from the start of the process until it answered. */
   startedInMs: number;

@@ -26,7 +26,10 @@ export interface Load {
 
 /** Prepares the connections: signs in, gets tokens. */
 export async function prepareLoad(server: Server, operation: Operation, people: Person[]): Promise<Load> {
-  const wires = Array.from({ length: CONNECTIONS }, () => createWire(server.origin));
+  const instances = [server, ...(server.beside ? [server.beside] : [])];
+  const wires = Array.from({ length: CONNECTIONS }, (_each, n) =>
+    createWire(server.origin, instances[n % instances.length]?.origin),
+  );
   const steps: (() => Promise<void>)[] = [];
   for (const [index, wire] of wires.entries()) {
     const person = people[index % people.length] as Person;
@@ -41,7 +44,7 @@ export async function prepareLoad(server: Server, operation: Operation, people: 
 }
 
 async function runSlice(server: Server, steps: (() => Promise<void>)[], seconds: number): Promise<Slice> {
-  const pids = family(server.pid);
+  const pids = [...family(server.pid), ...(server.beside ? family(server.beside.pid) : [])];
   const latencies: number[] = [];
   const begun = performance.now();
   const cpuBefore = cpuMs(pids);

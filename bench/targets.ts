@@ -33,12 +33,28 @@ const RATIOS: Ratio[] = [
 export function targets(report: Report): string[][] {
   return [
     ...ratios(report.table?.results ?? []),
+    ...instances(report.table?.results ?? []),
     ...passwords(report.table),
     ...mixes(report.mixes?.mixes),
     ...starts(report.starts?.starts ?? []),
     ...growth(report.growth?.growth ?? []),
     ...memory(report.soak?.soak),
   ];
+}
+
+/** More of them cost no more each: where cores are free they do as much more, here they share them with the load. */
+const EQUAL = 0.85;
+
+function instances(results: Result[]): string[][] {
+  const [one, two] = ['PostgreSQL + Redis', 'PostgreSQL + Redis, two instances'];
+  return [...LIKE_BARE, ...FLOWS, 'refresh with rotation'].flatMap((operation) => {
+    const cpuUs = (server: string) =>
+      results.find((each) => each.operation === operation && each.server === server)?.slice.cpuUs;
+    const [alone, both] = [cpuUs(one as string), cpuUs(two as string)];
+    if (alone === undefined || both === undefined) return [];
+    const asked = 'equal processor time of one instance and two';
+    return [row(`${operation}, two instances`, asked, (alone / both).toFixed(2), alone / both >= EQUAL)];
+  });
 }
 
 const row = (name: string, asked: string, measured: string, met: boolean) => [

@@ -26,8 +26,10 @@ export interface Wire {
 
 const END_OF_HEAD = Buffer.from('\r\n\r\n');
 
-export function createWire(origin: string): Wire {
-  const { hostname, port, host } = new URL(origin);
+/** @param through the origin that is connected to, when it is another instance than the one that is named. */
+export function createWire(origin: string, through = origin): Wire {
+  const { host } = new URL(origin);
+  const { hostname, port } = new URL(through);
   let socket: Socket | undefined;
 
   async function opened(): Promise<Socket> {
