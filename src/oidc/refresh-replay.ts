@@ -68,8 +68,8 @@ export function createRefreshReplay({ rows, records, endGrant, onRepeat, refuse,
   const guarded: ModelRows = {
     ...rows,
 
-    async find(id) {
-      const token = (await rows.find(id)) as Token | undefined;
+    async find(id, onGrant) {
+      const token = (await rows.find(id, onGrant)) as Token | undefined;
       const ctx = token?.consumed === undefined ? undefined : refreshing();
       if (!token || !ctx) return token;
       const facts = { clientId: token.clientId, grantId: token.grantId };
