@@ -2,9 +2,9 @@
  * The append-only record of security events. `record` is steps of the unit of work that changes something, so that
  * the change and its record are one: losing the record fails the action.
  */
-import { randomBytes } from 'node:crypto';
 import type { Database } from '../db/database.ts';
 import { afterCommit, type Steps } from '../db/statement.ts';
+import { takeRandom } from '../keyring/random.ts';
 import type { AuditEntry, NewEvent } from './events.ts';
 import type { Facts, Macs } from './macs.ts';
 import type { AuditStore, Filter, Row } from './store.ts';
@@ -28,7 +28,7 @@ export function createAudit({ db, store, macs, onRecorded }: AuditOptions) {
   function newId(at: number): string {
     count = (count + 1) % 0x10000;
     return (
-      at.toString(16).padStart(12, '0') + count.toString(16).padStart(4, '0') + randomBytes(9).toString('base64url')
+      at.toString(16).padStart(12, '0') + count.toString(16).padStart(4, '0') + takeRandom(9).toString('base64url')
     );
   }
 

@@ -227,7 +227,7 @@ function anyPortOfLoopbackLiterals({ Client }: Provider): void {
   const prototype = Client.prototype as unknown as { redirectUris: string[]; redirectUriAllowed(uri: string): boolean };
   const allowed = prototype.redirectUriAllowed;
   prototype.redirectUriAllowed = function redirectUriAllowed(uri) {
-    return URL.parse(uri)?.hostname === 'localhost' ? this.redirectUris.includes(uri) : allowed.call(this, uri);
+    return this.redirectUris.includes(uri) || (URL.parse(uri)?.hostname !== 'localhost' && allowed.call(this, uri));
   };
 }
 
