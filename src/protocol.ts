@@ -70,7 +70,7 @@ export async function createProtocol(services: Services, options: ProtocolOption
       Client: clientRows(services),
     } as never,
     openGrant: rows.Grant.open,
-    readsOnly: (path) => READ_ONLY.has(path),
+    carriesGrants: (path) => READ_ONLY.has(path) || path === ROUTES.token,
     signedOutSince: async (id, at) => ((await accounts.byId(id))?.signedOutAt ?? 0) > at,
     visitorOf: options.visitorOf,
     arrivedAt,

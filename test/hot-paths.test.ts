@@ -5,6 +5,7 @@ import { test } from 'node:test';
 import { Histogram, Registry } from 'prom-client';
 import { mayBe, newIdentifier, storedIdentifier } from '../src/artifacts/identifier.ts';
 import { createKeyring } from '../src/keyring/keyring.ts';
+import { createOpened } from '../src/keyring/opened.ts';
 import { takeRandom } from '../src/keyring/random.ts';
 import type { DataKeyRow } from '../src/keyring/store.ts';
 import { createDurations } from '../src/ops/durations.ts';
@@ -84,4 +85,20 @@ test('durations are told as prom-client tells them', async () => {
   }
   const sorted = async (registry: Registry) => (await registry.metrics()).split('\n').sort();
   assert.deepEqual(await sorted(ours), await sorted(theirs));
+});
+
+test('of what was opened only so much is remembered, and what is asked for stays', () => {
+  const opened = createOpened();
+  opened.keep('always', 'here', 'asked for');
+  opened.keep('once', 'here', 'forgotten');
+  for (let n = 0; n < 10_000; n += 1) {
+    opened.keep(`row ${n}`, 'here', 'text');
+    assert.equal(opened.find('always', 'here'), 'asked for');
+  }
+  assert.equal(opened.find('once', 'here'), undefined);
+  assert.equal(opened.find('row 5000', 'here'), undefined);
+  assert.equal(opened.find('row 9999', 'here'), 'text');
+  assert.equal(opened.find('row 9999', 'there'), undefined, 'in its own place only');
+  opened.keep('x'.repeat(5000), 'here', 'long');
+  assert.equal(opened.find('x'.repeat(5000), 'here'), undefined);
 });

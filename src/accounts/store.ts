@@ -221,6 +221,7 @@ export function createAccountStore(db: Database) {
 export type AccountStore = ReturnType<typeof createAccountStore>;
 
 function opened(row: Row): Account {
+  const { name, given_name, family_name, preferred_username, picture, locale, zoneinfo } = row;
   return {
     id: row.id,
     email: row.email,
@@ -231,7 +232,7 @@ function opened(row: Row): Account {
     status: row.status,
     deleteAfter: row.delete_after,
     signedOutAt: row.signed_out_at,
-    profile: Object.fromEntries(PROFILE_FIELDS.map((field) => [field, row[field]])) as Profile,
+    profile: { name, given_name, family_name, preferred_username, picture, locale, zoneinfo },
     phoneNumber: row.phone_number,
     address: row.address === null ? null : JSON.parse(row.address),
     createdAt: row.created_at,

@@ -19,7 +19,8 @@ type Payload = Record<string, unknown>;
 /** What a long-lived model's table offers; each store has the methods that its model uses. */
 export interface ModelRows {
   upsert(id: string, payload: Payload, expiresAt: number, visit: Visit): Promise<void>;
-  find(id: string): Promise<object | undefined>;
+  /** `onGrant` is told of the grant that came with the row. */
+  find(id: string, onGrant?: (grant: StoredGrant) => void): Promise<object | undefined>;
   destroy(id: string): Promise<void>;
   findByUid?(uid: string): Promise<object | undefined>;
   /** Fails with `lost` for all but one, at the latest at the end of the request. */
@@ -31,8 +32,8 @@ export interface AdapterOptions {
   rows: Partial<Record<string, ModelRows>>;
   /** Opens a grant's row that came with something else. */
   openGrant(row: StoredGrant): object;
-  /** Whether requests to this path change nothing that they read. */
-  readsOnly(path: string): boolean;
+  /** Whether requests to this path take the grant as it was when its token was read. */
+  carriesGrants(path: string): boolean;
   /** When a request came, in milliseconds since 1970. */
   arrivedAt(req: import('node:http').IncomingMessage): number;
   /** Whether everything of the account was ended after this time (milliseconds), at which a sign-in was finished. */
@@ -60,12 +61,12 @@ export function createAdapter(options: AdapterOptions): (model: string) => Adapt
     return { ...options.visitorOf(ctx.req), sessionUid: ctx.oidc?.session?.uid };
   }
 
-  /** Of requests that only read: the grant that their access token was read with, for the core asks for it next. */
+  /** Of a request: the grant that its token was read with, for the core asks for it next. */
   const carried = new WeakMap<object, StoredGrant>();
 
   function carry(grant: StoredGrant): void {
     const ctx = Provider.ctx;
-    if (ctx && options.readsOnly(ctx.path)) carried.set(ctx, grant);
+    if (ctx && options.carriesGrants(ctx.path)) carried.set(ctx, grant);
   }
 
   function withCarried(rows: ModelRows): ModelRows {
@@ -84,7 +85,7 @@ export function createAdapter(options: AdapterOptions): (model: string) => Adapt
       const adapter = artifactAdapter(model, options, carry);
       return guarded(model === 'Interaction' ? withoutEnded(adapter, options) : adapter);
     }
-    return guarded(rowsAdapter(model, model === 'Grant' ? withCarried(rows) : rows, visit));
+    return guarded(rowsAdapter(model, model === 'Grant' ? withCarried(rows) : rows, visit, carry));
   };
 }
 
@@ -109,10 +110,15 @@ function expiry(expiresIn: number | undefined): number {
 /** The core revokes model by model and then the grant; the end of the grant takes all of it in one unit of work. */
 async function endedWithGrant(): Promise<void> {}
 
-function rowsAdapter(model: string, rows: ModelRows, visit: () => Visit): Adapter {
+function rowsAdapter(
+  model: string,
+  rows: ModelRows,
+  visit: () => Visit,
+  onGrant: (grant: StoredGrant) => void,
+): Adapter {
   return {
     upsert: (id, payload, expiresIn) => rows.upsert(id, payload as Payload, expiry(expiresIn), visit()),
-    find: async (id) => (mayBe(model, id) ? ((await rows.find(id)) as AdapterPayload | undefined) : undefined),
+    find: async (id) => (mayBe(model, id) ? ((await rows.find(id, onGrant)) as AdapterPayload | undefined) : undefined),
     findByUid: async (uid) => (await rows.findByUid?.(uid)) as AdapterPayload | undefined,
     findByUserCode: async () => undefined,
     consume: async (id) => rows.claim?.(id, () => new errors.InvalidGrant('refresh token was used already')),

@@ -39,8 +39,11 @@ export function claimsOf(account: ClaimsSource): { sub: string; [claim: string]:
     email: account.email,
     email_verified: account.emailVerifiedAt !== null,
     updated_at: Math.floor(account.updatedAt / 1000),
-    ...Object.fromEntries(Object.entries(account.profile).filter(([, value]) => value !== null)),
   };
+  for (const claim in account.profile) {
+    const value = account.profile[claim];
+    if (value !== null) claims[claim] = value;
+  }
   if (account.phoneNumber) claims['phone_number'] = account.phoneNumber;
   if (account.address) claims['address'] = account.address;
   return { sub: account.id, ...claims };

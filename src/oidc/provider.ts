@@ -17,6 +17,7 @@ import { type Lifetimes, ttlConfiguration } from './lifetimes.ts';
 import { leaveNoticesToOutbox } from './logout-notice.ts';
 import type { Resources } from './resources.ts';
 import { signOutAtOnce } from './sign-out.ts';
+import { SIGNING_FEATURE, signingKey } from './signing.ts';
 import { orUnavailable } from './unavailable.ts';
 
 export const ROUTES = {
@@ -109,7 +110,7 @@ function configuration(options: ProviderOptions): Configuration {
   const { path: _path, ...shortCookie } = cookie;
   return {
     adapter: options.adapter as never,
-    jwks: options.jwks as never,
+    jwks: { keys: options.jwks.keys.map(signingKey) },
     clients: [accountClient(options.accountRedirectUri)],
     cookies: { names: cookieNames(secure), long: cookie, short: shortCookie, keys: options.cookieKeys as never },
     routes: ROUTES,
@@ -162,6 +163,7 @@ function features(options: ProviderOptions): NonNullable<Configuration['features
   const { pages, resources } = options;
   return {
     ...FEATURES_OF_CLIENTS,
+    ...SIGNING_FEATURE,
     claimsParameter: { enabled: true },
     deviceFlow: {
       ...FEATURES_OF_CLIENTS.deviceFlow,
@@ -225,7 +227,7 @@ function anyPortOfLoopbackLiterals({ Client }: Provider): void {
   const prototype = Client.prototype as unknown as { redirectUris: string[]; redirectUriAllowed(uri: string): boolean };
   const allowed = prototype.redirectUriAllowed;
   prototype.redirectUriAllowed = function redirectUriAllowed(uri) {
-    return URL.parse(uri)?.hostname === 'localhost' ? this.redirectUris.includes(uri) : allowed.call(this, uri);
+    return this.redirectUris.includes(uri) || (URL.parse(uri)?.hostname !== 'localhost' && allowed.call(this, uri));
   };
 }
 

@@ -68,8 +68,8 @@ export function createRefreshReplay({ rows, records, endGrant, onRepeat, refuse,
   const guarded: ModelRows = {
     ...rows,
 
-    async find(id) {
-      const found = (await rows.find(id)) as Token | undefined;
+    async find(id, onGrant) {
+      const found = (await rows.find(id, onGrant)) as Token | undefined;
       if (found?.consumedAt === undefined) return found;
       const { consumedAt, ...kept } = found;
       const token = { ...kept, consumed: Math.floor(consumedAt / 1000) };

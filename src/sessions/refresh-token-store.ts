@@ -1,5 +1,8 @@
 /** Rows of refresh tokens. A token whose grant was ended is not found. */
+
+import type { StoredGrant } from '../artifacts/artifacts.ts';
 import { storedIdentifier } from '../artifacts/identifier.ts';
+import { GRANT_LIVES } from '../artifacts/sql.ts';
 import type { Database } from '../db/database.ts';
 import type { Keyring } from '../keyring/keyring.ts';
 
@@ -7,7 +10,14 @@ interface Row {
   id: string;
   payload: string;
   consumed_at: number | null;
+  grant_id: string;
+  /** Of the grant's own row, while it lives. */
+  grant_payload: string | null;
 }
+
+const FIND = `SELECT id, payload, consumed_at, grant_id,
+  (SELECT g.payload FROM grants g WHERE g.id = r.grant_id AND ${GRANT_LIVES}) AS grant_payload
+  FROM refresh_tokens r WHERE id = ? AND NOT EXISTS (SELECT 1 FROM tombstones t WHERE t.id = 'grant:' || r.grant_id)`;
 
 export interface RefreshTokenStoreOptions {
   db: Database;
@@ -37,20 +47,16 @@ export function createRefreshTokenStore({ db, keyring, grants }: RefreshTokenSto
       await grants.offline(kept['grantId'] as string, expiresAt, kept['sid'] as string | undefined);
     },
 
-    /** With `consumedAt`, in milliseconds since 1970, when it was used already. */
-    async find(id: string): Promise<Record<string, unknown> | undefined> {
-      const row = await db.one<Row>(
-        `SELECT id, payload, consumed_at FROM refresh_tokens r WHERE id = ?
-           AND NOT EXISTS (SELECT 1 FROM tombstones t WHERE t.id = 'grant:' || r.grant_id)`,
-        storedIdentifier(id),
-      );
+    /** With `consumedAt`, in milliseconds since 1970, when it was used already.
+     * @param onGrant is told of the token's grant, if it lives. */
+    async find(id: string, onGrant?: (grant: StoredGrant) => void): Promise<Record<string, unknown> | undefined> {
+      const row = await db.one<Row>(FIND, storedIdentifier(id));
       if (!row) return undefined;
+      if (row.grant_payload !== null) onGrant?.({ id: row.grant_id, payload: row.grant_payload });
       const payload = keyring.openJson<Record<string, unknown>>('payload', row.payload, context(row.id));
-      return {
-        ...payload,
-        jti: id,
-        ...(row.consumed_at === null ? {} : { consumedAt: row.consumed_at }),
-      };
+      payload['jti'] = id;
+      if (row.consumed_at !== null) payload['consumedAt'] = row.consumed_at;
+      return payload;
     },
 
     /** Compare-and-swap: of any number of parallel callers one goes through, the others fail with `lost`, at the latest

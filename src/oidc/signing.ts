@@ -1,0 +1,54 @@
+/**
+ * Signatures of the protocol core (RFC 7518, RFC 8037). The core's own way asks a thread for each of them, which costs
+ * more than a signature on an elliptic curve itself, and makes it wait behind passwords that are being hashed. RSA is
+ * slow enough for a thread.
+ */
+import { createPrivateKey, createPublicKey, type KeyObject, sign } from 'node:crypto';
+import { promisify } from 'node:util';
+import { ExternalSigningKey, type JWK } from 'oidc-provider';
+import type { SigningAlg } from './new-key.ts';
+
+/** The core calls it experimental: another version of it must be looked at, and does not start before. */
+export const SIGNING_FEATURE = { externalSigningSupport: { enabled: true, ack: 'experimental-01' } };
+
+const inThread = promisify<string, Uint8Array, KeyObject, Buffer>(sign);
+
+/** Of the bytes that are signed. */
+type Signer = (data: Uint8Array) => Uint8Array | Promise<Uint8Array>;
+
+const SIGNERS: Record<SigningAlg, (key: KeyObject) => Signer> = {
+  RS256: (key) => (data) => inThread('sha256', data, key),
+  ES256: (key) => (data) => sign('sha256', data, { key, dsaEncoding: 'ieee-p1363' }),
+  EdDSA: (key) => (data) => sign(null, data, key),
+};
+
+/** @param jwk a private key with `kid` and `alg`. */
+export function signingKey(jwk: JWK): ExternalSigningKey {
+  return new SigningKey(jwk, jwk.alg as SigningAlg);
+}
+
+class SigningKey extends ExternalSigningKey {
+  readonly #jwk: JWK;
+  readonly #public: KeyObject;
+  override readonly sign: Signer;
+
+  constructor(jwk: JWK, alg: SigningAlg) {
+    super();
+    const key = createPrivateKey({ key: jwk as never, format: 'jwk' });
+    this.#jwk = jwk;
+    this.#public = createPublicKey(key);
+    this.sign = SIGNERS[alg](key);
+  }
+
+  override get kid(): string | undefined {
+    return this.#jwk.kid;
+  }
+
+  override get alg(): string | undefined {
+    return this.#jwk.alg;
+  }
+
+  override keyObject(): KeyObject {
+    return this.#public;
+  }
+}
