@@ -9,6 +9,7 @@ import { arrivedAt, requestContext } from './http/request-context.ts';
 import { takeRandom } from './keyring/random.ts';
 import { createFlows } from './login/flows.ts';
 import { createProtocolPages } from './login/protocol-pages.ts';
+import { signInOf } from './oidc/acr.ts';
 import { createAdapter } from './oidc/adapter.ts';
 import { claimsOf } from './oidc/claims.ts';
 import { rememberClients } from './oidc/client-cache.ts';
@@ -215,18 +216,13 @@ export async function createProtocol(services: Services, options: ProtocolOption
     if (!found || found.isExpired || !found.accountId || found.aud) return undefined;
     if (!(await accounts.living(found.accountId)) || !(await clients.metadata(found.clientId as string)))
       return undefined;
-    // Tokens of 0.1.0 do not say when the person signed in; their session does.
-    const { auth_time, amr } = found.extra ?? {};
-    const uid = auth_time === undefined ? found.sessionUid : undefined;
-    const session = uid === undefined ? undefined : await rows.Session.findByUid(uid);
     return {
+      ...(await signInOf(found as never, rows)),
       accountId: found.accountId,
       grantId: found.grantId as string,
       scope: found.scope ?? '',
       clientId: found.clientId as string,
       sessionUid: found.sessionUid,
-      authTime: (auth_time as number | undefined) ?? session?.loginTs,
-      amr: (amr as string[] | undefined) ?? session?.amr,
       jkt: found.jkt,
     };
   }

@@ -88,6 +88,27 @@ test('A17: a password alone, or an old sign-in, is no fresh proof where there is
   assert.deepEqual((await fresh(`GET ${PATH}`)).body.items, [], 'the codes went with the last factor');
 });
 
+test('a token of 0.1.0 is as fresh as the sign-in behind it, also when the session of that has ended', async (t) => {
+  t.mock.timers.enable({ apis: ['Date'], now: Date.now() });
+  const { api, tokens, person } = await apiUser(app);
+  const { artifacts } = app.services;
+  const { payload } = (await artifacts.find('AccessToken', tokens.access_token)) as {
+    payload: Record<string, unknown>;
+  };
+  const { extra, ...ofBefore } = payload;
+  assert.ok(extra, 'ours says when the person signed in');
+  const grantId = ofBefore['grantId'] as string;
+  await artifacts.upsert('AccessToken', tokens.access_token, ofBefore, Date.now() + 15 * 60_000, { grantId });
+  const begins = () => api(`POST ${PATH}/totp`);
+  assert.equal((await begins()).status, 200);
+  const json = { current_password: person.password, new_password: 'herons wait in the reeds' };
+  assert.equal((await api('POST /api/v1/account/password', { json })).status, 204);
+  assert.equal(await app.services.rows.Session.findByUid(ofBefore['sessionUid'] as string), undefined);
+  assert.equal((await begins()).status, 200);
+  t.mock.timers.setTime(Date.now() + 11 * 60_000);
+  assertRefused(await begins(), 'fresh_proof_required');
+});
+
 test('IDOR: nobody sees, names or removes somebody else’s factor, and codes are no single factor', async () => {
   const [ada, eve] = [await enrolled(app), await enrolled(app)];
   await app.services.recoveryCodes.create(eve.id, { by: SYSTEM });

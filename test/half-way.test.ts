@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { OPERATOR } from '../src/audit/events.ts';
+import { until } from './proofs/proof.ts';
 import type { TestApp } from './support/app.ts';
 import { type Enrolled, enrolled, oath, secondStep } from './support/factors.ts';
 import { authorizationRequest, codeOf, FIREFOX, PASSWORD, signIn, somebody } from './support/flow.ts';
@@ -79,6 +80,23 @@ for (const engine of ['SQLite', 'PostgreSQL']) {
       });
     }
 
+    await t.test('a sign-in that 0.1.0 finished goes on only where it surely came after the change', async () => {
+      const person = await enrolled(app);
+      const change = { current: person.password, next: NEXT, origin: OPERATOR };
+      const before = await finished(app, person);
+      await withoutTime(app, before.resume);
+      await app.services.accounts.changePassword(person.id, change);
+      const resumed = await before.visitor.open(before.resume);
+      assert.equal(codeOf(resumed), null);
+      assert.match(resumed.html, /name="password"/);
+
+      const second = Math.floor(Date.now() / 1000);
+      await until('the next second', async () => Math.floor(Date.now() / 1000) > second);
+      const later = await finished(app, { ...person, password: NEXT }, 1);
+      await withoutTime(app, later.resume);
+      assert.ok(codeOf(await later.visitor.open(later.resume)));
+    });
+
     await t.test('whoever knows the new password goes on in the flow of the reset', async () => {
       const person = await enrolled(app);
       await reset(person);
@@ -120,10 +138,21 @@ async function byMail(app: TestApp, visitor: Visitor, email: string): Promise<{ 
 }
 
 /** Proved in full; the browser has not followed the redirect yet. */
-async function finished(app: TestApp, person: Enrolled): Promise<{ visitor: Visitor; resume: string }> {
+async function finished(app: TestApp, person: Enrolled, step = 0): Promise<{ visitor: Visitor; resume: string }> {
   const { visitor, page } = await secondStep(app, person);
-  const { action, body } = visitor.fill(page, { code: oath(person.secret) }, '/totp$');
+  const { action, body } = visitor.fill(page, { code: oath(person.secret, step) }, '/totp$');
   const answer = await visitor.request(action, { method: 'POST', headers: form, body });
   assert.equal(answer.status, 303);
   return { visitor, resume: answer.headers.get('location') as string };
+}
+
+/** As 0.1.0 stored it: only the second of the sign-in is known. */
+async function withoutTime(app: TestApp, resume: string): Promise<void> {
+  const { artifacts } = app.services;
+  const uid = new URL(resume).pathname.split('/').at(-1) as string;
+  const { payload } = (await artifacts.find('Interaction', uid)) as { payload: Record<string, unknown> };
+  const { login } = payload['result'] as { login: { at?: number; ts: number } };
+  assert.ok(login.at && login.ts);
+  delete login.at;
+  await artifacts.upsert('Interaction', uid, payload, Date.now() + 60_000, {});
 }

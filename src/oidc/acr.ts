@@ -32,3 +32,29 @@ export function signInClaims(ctx: KoaContextWithOIDC): Record<string, unknown> |
   const { acr, amr, authTime: auth_time } = source;
   return { auth_time, ...(acr ? { acr } : {}), ...(amr ? { amr } : {}) };
 }
+
+export interface SignInRows {
+  Session: { findByUid(uid: string): Promise<{ loginTs?: number; amr?: string[] } | undefined> };
+  RefreshToken: { newestOf(grantId: string): Promise<SignInSource | undefined> };
+}
+
+/**
+ * When (seconds since 1970) and by which methods the person signed in for an access token. Tokens of 0.1.0 do not say:
+ * their session does, and where it ended and the app stayed, as after a change of the password, its refresh token.
+ */
+export async function signInOf(
+  { extra = {}, sessionUid, grantId }: IssuedToken,
+  { Session, RefreshToken }: SignInRows,
+): Promise<{ authTime?: number | undefined; amr?: string[] | undefined }> {
+  if (extra.auth_time !== undefined) return { authTime: extra.auth_time, amr: extra.amr };
+  const session = sessionUid === undefined ? undefined : await Session.findByUid(sessionUid);
+  if (session) return { authTime: session.loginTs, amr: session.amr };
+  const refreshToken = grantId === undefined ? undefined : await RefreshToken.newestOf(grantId);
+  return { authTime: refreshToken?.authTime, amr: refreshToken?.amr };
+}
+
+interface IssuedToken {
+  extra?: { auth_time?: number; amr?: string[] };
+  sessionUid?: string;
+  grantId?: string;
+}

@@ -89,19 +89,30 @@ export function createAdapter(options: AdapterOptions): (model: string) => Adapt
   };
 }
 
+interface FinishedSignIn {
+  accountId: string;
+  /** Milliseconds since 1970; 0.1.0 did not note it. */
+  at?: number;
+  /** Seconds since 1970. */
+  ts?: number;
+}
+
 /** A sign-in that was finished and waits for its browser is nobody's once the account was signed out everywhere. */
 function withoutEnded(adapter: Adapter, { signedOutSince }: AdapterOptions): Adapter {
   return {
     ...adapter,
     async find(id) {
       const found = await adapter.find(id);
-      const login = (found as { result?: { login?: { accountId: string; at?: number } } } | undefined)?.result?.login;
-      if (!found || !login || !(await signedOutSince(login.accountId, login.at ?? 0))) return found;
+      const login = (found as { result?: { login?: FinishedSignIn } } | undefined)?.result?.login;
+      if (!found || !login || !(await signedOutSince(login.accountId, finishedAt(login)))) return found;
       const { result: _ended, ...rest } = found as Payload;
       return rest as AdapterPayload;
     },
   };
 }
+
+/** In whole seconds the beginning of the one: what may have been before the end counts as before it. */
+const finishedAt = ({ at, ts = 0 }: FinishedSignIn): number => at ?? ts * 1000;
 
 function expiry(expiresIn: number | undefined): number {
   return Date.now() + (expiresIn ?? UNLIMITED) * 1000;

@@ -59,6 +59,15 @@ export function createRefreshTokenStore({ db, keyring, grants }: RefreshTokenSto
       return payload;
     },
 
+    /** The payload of the one that a grant got last, used or not. */
+    async newestOf(grantId: string): Promise<Record<string, unknown> | undefined> {
+      const row = await db.one<Row>(
+        'SELECT id, payload FROM refresh_tokens WHERE grant_id = ? ORDER BY created_at DESC LIMIT 1',
+        grantId,
+      );
+      return row && keyring.openJson<Record<string, unknown>>('payload', row.payload, context(row.id));
+    },
+
     /** Compare-and-swap: of any number of parallel callers one goes through, the others fail with `lost`, at the latest
      * at the end of their request. */
     claim: (id: string, lost: () => Error): Promise<void> =>

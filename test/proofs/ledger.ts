@@ -47,7 +47,17 @@ function refused(what: string, { status, headers }: { status: number; headers: H
   return new WrongAnswer(`${what}: ${status} ${detail.slice(0, 300)}`);
 }
 
-export function createLedger(issuer: Issuer, clientId: string, file: string) {
+export interface LedgerOptions {
+  /** What a life waits for after a password was changed. */
+  afterPassword?: () => Promise<void>;
+}
+
+export function createLedger(
+  issuer: Issuer,
+  clientId: string,
+  file: string,
+  { afterPassword = async () => {} }: LedgerOptions = {},
+) {
   const app = issuer as unknown as TestApp;
   const client = { client_id: clientId };
   const books: Book[] = [];
@@ -156,6 +166,7 @@ export function createLedger(issuer: Issuer, clientId: string, file: string) {
       if (response.status !== 204) throw refused('password', response, await response.text());
       book.passwords = [next];
     });
+    await afterPassword();
   }
 
   async function revoke(book: Book): Promise<void> {

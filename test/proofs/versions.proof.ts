@@ -16,8 +16,8 @@ import { hostRewriter } from '../support/instances.ts';
 import { type Issuer, startIssuer } from '../support/issuer.ts';
 import { freePort } from '../support/ports.ts';
 import { startPostgres } from '../support/postgres.ts';
-import { startTraffic, wrongOf } from '../support/traffic.ts';
-import { crossing } from './crossing.ts';
+import { newUsers, startTraffic, wrongOf } from '../support/traffic.ts';
+import { crossing, crossingPasswords, nextSecond } from './crossing.ts';
 import { createLedger } from './ledger.ts';
 import { type Proof, pause } from './proof.ts';
 
@@ -71,7 +71,7 @@ async function together(
     old.createClient({ ...publicClient, redirect_uris: [CALLBACK] }),
     old.createClient({ ...confidential, redirect_uris: [CALLBACK] }),
   ]);
-  const ledger = createLedger(old, open.client_id, join(dataDir, 'ledger.jsonl'));
+  const ledger = createLedger(old, open.client_id, join(dataDir, 'ledger.jsonl'), { afterPassword: nextSecond });
   const { email } = await ledger.register();
   const users = { person: { email, name: 'Load', password: PASSWORD, id: '' }, client };
   const traffic = await startTraffic(t, old, { users });
@@ -84,6 +84,7 @@ async function together(
   const { visitor } = await signedIn(app, { person: users.person, client });
   const both = [await at(old), await at(ours)] as const;
   for (const each of [open, client]) await crossing(app, visitor, each, both);
+  await crossingPasswords(app, (await newUsers({ ...ours, dataDir })).person, open, both);
   instances.push(ours);
   await pause(seconds * 500);
   await expand({ url, file: join(dataDir, 'latchkey.db') });
