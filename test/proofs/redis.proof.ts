@@ -69,7 +69,7 @@ const gone: Proof<{ seconds: number; rounds: number }> = {
         took.push(...(await endured(t, issuer, redis, fault, users, seconds).catch(guilty)));
         await fault.heal(redis);
         back.push(await until(`${name}: up again`, async () => (await redisPart(issuer)) === 'up', 5000));
-        await signedIn(issuer as unknown as TestApp, users);
+        await signedIn(issuer as unknown as TestApp, { person: users.comes, client: users.client });
       }
     }
     const p99 = quantile(took, 0.99);
@@ -88,7 +88,9 @@ async function endured(
   seconds: number,
 ): Promise<number[]> {
   const app = issuer as unknown as TestApp;
-  const [who, ended] = [await signedIn(app, users), await signedIn(app, users)];
+  const { client, stays, comes } = users;
+  const staying = () => signedIn(app, { person: stays, client });
+  const [who, ended] = [await staying(), await staying()];
   await revoke(issuer, ended);
   const refresh = { grant_type: 'refresh_token', refresh_token: who.tokens.refresh_token as string };
   const dead = { grant_type: 'refresh_token', refresh_token: ended.tokens.refresh_token as string };
@@ -115,9 +117,9 @@ async function endured(
   }
   await fault.impose(redis);
   const loads = Promise.all([
-    repeat('a refresh', async () => assert.equal((await token(app, users.client, refresh)).status, 200)),
-    repeat('a sign-in', () => signedIn(app, users)),
-    repeat('a revoked token', async () => assert.equal((await token(app, users.client, dead)).status, 400)),
+    repeat('a refresh', async () => assert.equal((await token(app, client, refresh)).status, 200)),
+    repeat('a sign-in', () => signedIn(app, { person: comes, client })),
+    repeat('a revoked token', async () => assert.equal((await token(app, client, dead)).status, 400)),
   ]);
   try {
     await Promise.race([pause(seconds * 1000), loads]);
@@ -129,15 +131,29 @@ async function endured(
   return took;
 }
 
-type Users = Pick<SignedIn, 'person' | 'client'>;
+type Person = SignedIn['person'];
+
+/**
+ * Who signs in again and again is another person than whose tokens are looked at: at the fifty-first sign-in of somebody
+ * the longest unused session ends, and its refresh token with it (S08).
+ */
+interface Users {
+  client: SignedIn['client'];
+  stays: Person;
+  comes: Person;
+}
 
 function newUsers(issuer: Issuer): Promise<Users> {
   return inside(issuer, async ({ accounts, clients }) => {
-    const person = { email: 'ada@example.com', name: 'Ada', password: PASSWORD };
-    const { id } = await accounts.create({ ...person, verified: true });
+    async function newPerson(email: string, name: string): Promise<Person> {
+      const person = { email, name, password: PASSWORD };
+      const { id } = await accounts.create({ ...person, verified: true });
+      return { ...person, id };
+    }
     const metadata = { client_name: 'App', first_party: true, redirect_uris: [CALLBACK] };
     const client = (await clients.create({ source: 'cli', metadata })) as unknown as SignedIn['client'];
-    return { person: { ...person, id }, client };
+    const stays = await newPerson('ada@example.com', 'Ada');
+    return { client, stays, comes: await newPerson('grace@example.com', 'Grace') };
   });
 }
 
