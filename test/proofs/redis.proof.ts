@@ -46,6 +46,8 @@ const FAULTS: Record<string, Fault> = {
 };
 /** A refresh and a sign-in that begin later than this after the fault go on as if nothing had happened. */
 const NOTICED_MS = 1200;
+/** The slowest of a hundred takes so much longer than before the fault, at most: a busy machine slows both alike. */
+const SLOWER_MS = 400;
 
 const gone: Proof<{ seconds: number; rounds: number }> = {
   fault: 'Redis killed, frozen, read-only, full, emptied, evicting',
@@ -58,6 +60,7 @@ const gone: Proof<{ seconds: number; rounds: number }> = {
     t.after(() => redis.stop());
     const issuer = await startIssuer(t, { env: { LATCHKEY_REDIS_URL: redis.url } });
     const users = await newUsers(issuer);
+    const usual: number[] = [];
     const took: number[] = [];
     const back: number[] = [];
     for (let round = 0; round < rounds; round += 1) {
@@ -66,19 +69,21 @@ const gone: Proof<{ seconds: number; rounds: number }> = {
           error.message = `${name}: ${error.message}`;
           throw error;
         };
-        took.push(...(await endured(t, issuer, redis, fault, users, seconds).catch(guilty)));
+        const times = await endured(t, issuer, redis, fault, users, seconds).catch(guilty);
+        usual.push(...times.before);
+        took.push(...times.after);
         await fault.heal(redis);
         back.push(await until(`${name}: up again`, async () => (await redisPart(issuer)) === 'up', 5000));
-        await signedIn(issuer as unknown as TestApp, users);
+        await signedIn(issuer as unknown as TestApp, { person: users.comes, client: users.client });
       }
     }
-    const p99 = quantile(took, 0.99);
-    assert.ok(p99 <= 500, `p99 ${Math.round(p99)} ms after the first second`);
-    return `${took.length} sign-ins and refreshes after the first second, 0 failed, p99 ${Math.round(p99)} ms; up again after ${Math.round(Math.max(...back))} ms at most`;
+    const [before, after] = [usual, took].map((times) => Math.round(quantile(times, 0.99))) as [number, number];
+    assert.ok(after <= before + SLOWER_MS, `p99 ${after} ms after the first second, ${before} ms before the fault`);
+    return `${took.length} sign-ins and refreshes after the first second, 0 failed, p99 ${after} ms (${before} ms before the fault); up again after ${Math.round(Math.max(...back))} ms at most`;
   },
 };
 
-/** @returns the milliseconds of each request that began after it was noticed. */
+/** @returns the milliseconds of each request that was over before the fault, and of each that began after it was noticed. */
 async function endured(
   t: TestContext,
   issuer: Issuer,
@@ -86,18 +91,20 @@ async function endured(
   fault: Fault,
   users: Users,
   seconds: number,
-): Promise<number[]> {
+): Promise<{ before: number[]; after: number[] }> {
   const app = issuer as unknown as TestApp;
-  const [who, ended] = [await signedIn(app, users), await signedIn(app, users)];
+  const { client, stays, comes } = users;
+  const staying = () => signedIn(app, { person: stays, client });
+  const [who, ended] = [await staying(), await staying()];
   await revoke(issuer, ended);
   const refresh = { grant_type: 'refresh_token', refresh_token: who.tokens.refresh_token as string };
   const dead = { grant_type: 'refresh_token', refresh_token: ended.tokens.refresh_token as string };
-  const began = performance.now();
+  let began = Number.POSITIVE_INFINITY;
   let over = false;
   t.after(() => {
     over = true;
   });
-  const took: number[] = [];
+  const [before, after]: [number[], number[]] = [[], []];
 
   async function repeat(what: string, work: () => Promise<unknown>): Promise<void> {
     while (!over) {
@@ -106,38 +113,57 @@ async function endured(
         () => undefined,
         (error: Error) => error,
       );
-      if (started - began > NOTICED_MS) {
-        if (failure) throw new Error(`${what}, ${Math.round(started - began)} ms after it began: ${failure.message}`);
-        took.push(performance.now() - started);
+      const answered = performance.now();
+      const untouched = answered < began;
+      if (untouched || started - began > NOTICED_MS) {
+        const when = untouched ? 'before the fault' : `${Math.round(started - began)} ms after it began`;
+        if (failure) throw new Error(`${what}, ${when}: ${failure.message}`);
+        (untouched ? before : after).push(answered - started);
       }
       await pause(20);
     }
   }
-  await fault.impose(redis);
   const loads = Promise.all([
-    repeat('a refresh', async () => assert.equal((await token(app, users.client, refresh)).status, 200)),
-    repeat('a sign-in', () => signedIn(app, users)),
-    repeat('a revoked token', async () => assert.equal((await token(app, users.client, dead)).status, 400)),
+    repeat('a refresh', async () => assert.equal((await token(app, client, refresh)).status, 200)),
+    repeat('a sign-in', () => signedIn(app, { person: comes, client })),
+    repeat('a revoked token', async () => assert.equal((await token(app, client, dead)).status, 400)),
   ]);
   try {
+    await Promise.race([pause((seconds * 1000) / 3), loads]);
+    began = performance.now();
+    await fault.impose(redis);
     await Promise.race([pause(seconds * 1000), loads]);
     assert.equal(await redisPart(issuer), fault.degraded ? 'degraded' : 'up');
   } finally {
     over = true;
   }
   await loads;
-  return took;
+  return { before, after };
 }
 
-type Users = Pick<SignedIn, 'person' | 'client'>;
+type Person = SignedIn['person'];
+
+/**
+ * Who signs in again and again is another person than whose tokens are looked at: at the fifty-first sign-in of somebody
+ * the longest unused session ends, and its refresh token with it (S08).
+ */
+interface Users {
+  client: SignedIn['client'];
+  stays: Person;
+  comes: Person;
+}
 
 function newUsers(issuer: Issuer): Promise<Users> {
   return inside(issuer, async ({ accounts, clients }) => {
-    const person = { email: 'ada@example.com', name: 'Ada', password: PASSWORD };
-    const { id } = await accounts.create({ ...person, verified: true });
+    async function newPerson(email: string, name: string): Promise<Person> {
+      const person = { email, name, password: PASSWORD };
+      const { id } = await accounts.create({ ...person, verified: true });
+      return { ...person, id };
+    }
     const metadata = { client_name: 'App', first_party: true, redirect_uris: [CALLBACK] };
     const client = (await clients.create({ source: 'cli', metadata })) as unknown as SignedIn['client'];
-    return { person: { ...person, id }, client };
+    const stays = await newPerson('ada@example.com', 'Ada');
+    return { client, stays, comes: await newPerson('grace@example.com', 'Grace') };
   });
 }
 
