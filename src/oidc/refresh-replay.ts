@@ -92,7 +92,7 @@ export function createRefreshReplay({ rows, records, endGrant, onRepeat, refuse,
       }
       const answer = await answerOf(id);
       if (!answer) throw new errors.InvalidGrant('refresh token was used already and its answer is lost');
-      stateOf(ctx).refreshAnswer = answer;
+      stateOf(ctx).refreshAnswer = aged(answer, age);
       onRepeat('race', facts, ctx);
       throw new errors.InvalidGrant('answered again');
     },
@@ -143,6 +143,16 @@ export function createRefreshReplay({ rows, records, endGrant, onRepeat, refuse,
   }
 
   return { rows: guarded, middleware, overtaken };
+}
+
+/**
+ * Lifetimes count from the answer that says them (RFC 6749 section 5.1): nothing else of it changes, and for parallel
+ * requests not even that. Never 0, which some clients read as no end.
+ */
+function aged(answer: Record<string, unknown>, seconds: number): Record<string, unknown> {
+  const { expires_in: life } = answer;
+  if (typeof life !== 'number' || seconds < PARALLEL) return answer;
+  return { ...answer, expires_in: Math.max(1, life - seconds) };
 }
 
 const spent = (refresh: boolean) => `the ${refresh ? 'refresh token' : 'code'} was used already`;
