@@ -6,12 +6,11 @@ import { createSignInNotices, type SignInNoticesOptions } from './accounts/sign-
 import { createAccountStore } from './accounts/store.ts';
 import type { Settings } from './config/settings.ts';
 import type { Steps } from './db/statement.ts';
-import { AppError } from './errors.ts';
 import { createRemembered, type RememberedOptions } from './factors/remembered.ts';
 import { createRememberedStore } from './factors/remembered-store.ts';
 import { createStepStore } from './factors/step-store.ts';
-import { isBuried, standInLine } from './sessions/ending-store.ts';
 import type { Kept } from './sessions/endings.ts';
+import { createRequireHeld } from './sessions/held.ts';
 import { NOWHERE, openPlaces } from './sessions/places.ts';
 import type { Sessions } from './sessions/sessions.ts';
 
@@ -32,16 +31,8 @@ export function createMemory(
   const accounts = createAccountStore(given.db);
   const codes = createChallengeStore(given.db);
   const steps = createStepStore(given.db);
-  const remembered = createRemembered({ ...given, store, secureCookies, ttl: factors.rememberedTtl });
-
-  /** Steps: who asks is not among those who were signed out before. */
-  function* requireHeld(accountId: string, { session, grant, flow }: Kept = {}): Steps<void> {
-    if (session === undefined && grant === undefined && flow === undefined) return;
-    yield* standInLine(accountId);
-    if (flow !== undefined && !(yield* steps.holds(flow, accountId))) throw over();
-    if (session !== undefined && (yield* isBuried(`session:${session}`))) throw nobody();
-    if (grant !== undefined && (yield* isBuried(`grant:${grant}`))) throw nobody();
-  }
+  const requireHeld = createRequireHeld(steps.holds);
+  const remembered = createRemembered({ ...given, store, requireHeld, secureCookies, ttl: factors.rememberedTtl });
 
   function* endUnfinished(accountId: string, kept?: Kept): Steps<void> {
     yield* requireHeld(accountId, kept);
@@ -59,14 +50,6 @@ export function createMemory(
     return yield* ending(accountId, cause, kept);
   };
   return { remembered, requireHeld, endUnfinished, endSessions };
-}
-
-function over(): AppError {
-  return new AppError('interaction_expired', { message: 'This sign-in was ended. Sign in again.' });
-}
-
-function nobody(): AppError {
-  return new AppError('unauthenticated', { message: 'This session was ended. Sign in again.' });
 }
 
 type SignInsOptions = MailedSignInOptions & DisowningOptions & Omit<SignInNoticesOptions, 'placeOf'>;

@@ -144,7 +144,7 @@ export function createLogin(options: LoginOptions) {
       const epoch = asked ? step.epoch : (await steps.find(flow.uid))?.epoch;
       if (epoch === undefined) throw expired();
       if (hasSecondFactor(methods)) await options.factorUsed(account.id, originOf(ctx));
-      if (remember && asked) await options.remembered.remember(ctx, account.id, originOf(ctx));
+      if (remember && asked) await options.remembered.remember(ctx, account.id, flow.uid, originOf(ctx));
       const more = { ...step, epoch, amr: together(step.amr, methods) };
       // Nothing was asked for any more: the offer was taken.
       const wasSetUp = next.step === 'protect' || next.step === 'done';
