@@ -72,7 +72,7 @@ export async function createProtocol(services: Services, options: ProtocolOption
     } as never,
     openGrant: rows.Grant.open,
     carriesGrants: (path) => READ_ONLY.has(path) || path === ROUTES.token,
-    signedOutSince: async (id, at) => ((await accounts.byId(id))?.signedOutAt ?? 0) > at,
+    epochOf: async (id) => (await accounts.byId(id))?.signedOutAt,
     visitorOf: options.visitorOf,
     arrivedAt,
   });

@@ -143,6 +143,7 @@ export async function openServices({ settings, file, log, observer }: ServicesOp
     wake: outbox.wake,
     consents,
     client: async (id) => (id === ACCOUNT_CLIENT_ID ? undefined : clientWords(await clients.find(id))),
+    endUnfinished: (id, kept) => ends.endUnfinished(id, kept),
     forgetTokens: artifacts.revokeByGrantId,
   });
 
@@ -165,9 +166,10 @@ export async function openServices({ settings, file, log, observer }: ServicesOp
     onError: (error) => log.warn({ err: error }, 'the rules for addresses could not be read'),
   });
   const { windows } = limits;
-  const { remembered, endSessions } = createMemory({ db, keyring, audit, settings }, sessions.ending, (id, cause) =>
+  const { remembered, ...ends } = createMemory({ db, keyring, audit, settings }, sessions.ending, (id, cause) =>
     people.factorRecovery.stop(id, cause),
   );
+  const { endSessions } = ends;
   const roles = createRoles({ db, store: createRoleStore(db), audit, declared: file.roles });
   const { parts, ...people } = createPeople({
     exporters: createExporters({
@@ -187,10 +189,10 @@ export async function openServices({ settings, file, log, observer }: ServicesOp
     ...{ limits, onLimited },
   });
   const factorParts = createFactorParts({
-    ...{ db, keyring, artifacts, audit, outbox, serviceName: branding.name, endSessions, attempts: parts.attempts },
+    ...{ db, keyring, artifacts, audit, outbox, serviceName: branding.name, ...ends, attempts: parts.attempts },
     passkeyParty: settings.passkeys,
     requireSettled: people.factorRecovery.requireSettled,
-    living: async (id) => (await people.accounts.enterable(id)) !== undefined,
+    epochOf: async (id) => (await people.accounts.enterable(id))?.signedOutAt,
     async recipient(id) {
       const account = await parts.store.byId(id);
       return account && { to: account.emailCanonical, locale: account.profile.locale };

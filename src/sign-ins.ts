@@ -9,6 +9,8 @@ import type { Steps } from './db/statement.ts';
 import { createRemembered, type RememberedOptions } from './factors/remembered.ts';
 import { createRememberedStore } from './factors/remembered-store.ts';
 import { createStepStore } from './factors/step-store.ts';
+import type { Kept } from './sessions/endings.ts';
+import { createRequireHeld } from './sessions/held.ts';
 import { NOWHERE, openPlaces } from './sessions/places.ts';
 import type { Sessions } from './sessions/sessions.ts';
 
@@ -16,8 +18,8 @@ type Ending = Sessions['ending'];
 type Stop = (accountId: string, cause: Parameters<Ending>[1]) => Steps<unknown>;
 
 /**
- * Whatever ends the sessions of an account ends what its browsers remember and sign-ins that are not finished (who is
- * half-way in must not go on), and stops what waits to remove its factors.
+ * Whatever ends the sessions of an account ends sign-ins that are not finished: who is half-way in must not go on. What
+ * changes how it is entered also ends what its browsers remember, and stops what waits to remove its factors.
  */
 export function createMemory(
   { settings, ...given }: Pick<RememberedOptions, 'db' | 'keyring' | 'audit'> & { settings: Settings },
@@ -29,16 +31,25 @@ export function createMemory(
   const accounts = createAccountStore(given.db);
   const codes = createChallengeStore(given.db);
   const steps = createStepStore(given.db);
-  const remembered = createRemembered({ ...given, store, secureCookies, ttl: factors.rememberedTtl });
+  const requireHeld = createRequireHeld(steps.holds);
+  const remembered = createRemembered({ ...given, store, requireHeld, secureCookies, ttl: factors.rememberedTtl });
+
+  function* endUnfinished(accountId: string, kept?: Kept): Steps<void> {
+    yield* requireHeld(accountId, kept);
+    yield* accounts.signedOut(accountId);
+    yield* steps.endAll(accountId, kept?.flow);
+    yield* codes.endCodes(accountId, ['signin', 'verify_email', 'reset']);
+    // Bound to a session, which may be the one that is kept.
+    if (kept?.session === undefined && kept?.grant === undefined) yield* codes.endCodes(accountId, ['change_email']);
+  }
+
   const endSessions: Ending = function* (accountId, cause, kept) {
+    yield* endUnfinished(accountId, kept);
     yield* remembered.forgetAll(accountId, cause);
     yield* stop(accountId, cause);
-    yield* steps.endAll(accountId);
-    yield* codes.endCodes(accountId, ['signin', 'verify_email', 'reset']);
-    yield* accounts.signedOut(accountId);
     return yield* ending(accountId, cause, kept);
   };
-  return { remembered, endSessions };
+  return { remembered, requireHeld, endUnfinished, endSessions };
 }
 
 type SignInsOptions = MailedSignInOptions & DisowningOptions & Omit<SignInNoticesOptions, 'placeOf'>;

@@ -1,5 +1,5 @@
 /** Who is half-way in when the owner takes the account back must not go on: after "this wasn't me", a change of the
- * password and a reset. On both engines. */
+ * password, a reset and the end of every session. On both engines. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { OPERATOR } from '../src/audit/events.ts';
@@ -41,6 +41,7 @@ for (const engine of ['SQLite', 'PostgreSQL']) {
         app.services.accounts.changePassword(id, { current: password, next: NEXT, origin: OPERATOR }),
       'a reset': reset,
       '"this wasn’t me"': disown,
+      'the end of every session': ({ id }) => app.services.sessions.revokeAll(id),
     };
 
     /** Somebody whose sign-in in a new browser was told of by mail. */

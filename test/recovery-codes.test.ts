@@ -127,7 +127,7 @@ for (const [engine, open] of Object.entries(DATABASES)) {
     const parts = createFactorParts({
       ...{ db, keyring, audit, serviceName: 'Latchkey', artifacts: createSqlArtifacts({ db, keyring }) },
       passkeyParty: { possible: true, id: 'localhost', origins: ['http://localhost'] },
-      living: async () => true,
+      epochOf: async () => 0,
       requireSettled: async () => {},
       attempts: { attempt: (_attempt: unknown, work: () => Promise<never>) => work() } as never,
       outbox: {
@@ -138,6 +138,7 @@ for (const [engine, open] of Object.entries(DATABASES)) {
         wake() {},
       },
       *endSessions() {},
+      *requireHeld() {},
       recipient: async () => ({ to: 'ada@example.com', locale: null }),
     });
     const now = Date.now();

@@ -58,19 +58,20 @@ export function createAccounts(options: AccountsOptions) {
       return account?.status === 'disabled' ? undefined : account;
     },
 
-    /** Ends every session but `keep`. @throws AppError invalid_credentials, weak_password, too_many_attempts. */
+    /** Ends every session but `keep`, which must be alive at the commit. @throws AppError invalid_credentials, also where
+     * another change was first; weak_password, too_many_attempts, unauthenticated. */
     async changePassword(id: string, change: { current: string; next: string; keep?: Kept; origin: Origin }) {
       const account = await existing(id);
       const { session, grant } = change.keep ?? {};
       const right = await isPasswordOf(account, change.current, change.origin, session ?? grant);
       if (!right) {
         await audit.note({ type: 'password.change_failed', outcome: 'failure', account: id, by: change.origin });
-        throw new AppError('invalid_credentials', { fields: [{ field: 'current_password', code: 'password_wrong' }] });
+        throw notCurrent();
       }
       const chooser = { email: account.emailCanonical, name: account.profile.name, account: id, by: change.origin };
       const hash = await newPasswords.accept(change.next, chooser, 'new_password');
       await db.write(function* () {
-        yield* store.setPassword(id, hash);
+        if ((yield* store.replacePassword(account, hash)) !== 1) throw notCurrent();
         yield* options.endSessions(id, { reason: 'password_changed', by: change.origin }, change.keep);
         yield* audit.record({ type: 'password.changed', account: id, by: change.origin });
       });
@@ -165,6 +166,10 @@ export function createAccounts(options: AccountsOptions) {
       return existing(id);
     },
   };
+}
+
+function notCurrent(): AppError {
+  return new AppError('invalid_credentials', { fields: [{ field: 'current_password', code: 'password_wrong' }] });
 }
 
 /** @throws AppError conflict. */

@@ -102,13 +102,13 @@ export function createFactorRecovery(options: FactorRecoveryOptions) {
     });
   }
 
-  async function finish(id: string, challenge: Challenge, account: Account, by: Origin): Promise<void> {
+  async function finish(id: string, challenge: Challenge, account: Account, { flow, by }: Asking): Promise<void> {
     await db.write(function* () {
       yield* challenges.consume(challenge);
       if ((yield* recoveries.finish(account.id, id, Date.now() - LAPSES_MS)) !== 1 || waitMs === 0) throw over();
       yield* links.end(account.id, 'keep_factors', 0);
       yield* options.clearFactors(account.id);
-      yield* options.endSessions(account.id, { reason: 'factors_changed', by });
+      yield* options.endSessions(account.id, { reason: 'factors_changed', by }, { flow });
       yield* audit.record({ type: 'factor_recovery.finished', account: account.id, by });
       yield* tellOfEnd(account, 'finished', by);
     });
@@ -175,7 +175,7 @@ export function createFactorRecovery(options: FactorRecoveryOptions) {
       if (challenge.account_id !== account.id || challenge.sent_to !== account.emailCanonical) throw over();
       const { id } = challenges.dataOf<Sealed>(challenge);
       if (id === null) await start(challenge, account, by);
-      else await finish(id, challenge, account, by);
+      else await finish(id, challenge, account, { flow, by });
       outbox.wake();
       return id === null ? ('started' as const) : ('finished' as const);
     },

@@ -24,10 +24,11 @@ export interface Ending {
   by: Origin;
 }
 
-/** A browser session, or an app by its grant, that stays signed in. */
+/** What stays when all else ends: a browser session, an app by its grant, or a sign-in under way by its flow. */
 export interface Kept {
   session?: string | undefined;
   grant?: string | undefined;
+  flow?: string | undefined;
 }
 
 export interface AccountParts {
@@ -43,6 +44,7 @@ export interface AccountParts {
   attempts: Pick<AccountAttempts, 'attempt' | 'begin' | 'forgive'>;
   /** An origin, without a slash at its end. */
   issuer: string;
-  /** Steps that end every session of an account but what is kept. */
+  /** Steps that end every session of an account but what is kept. @throws AppError unauthenticated,
+   * interaction_expired where that ended before. */
   endSessions(accountId: string, cause: Ending, kept?: Kept): Steps<unknown>;
 }

@@ -116,13 +116,13 @@ export function createRecovery(options: RecoveryOptions) {
 
     async completeVerification(challenge: Challenge, asked: Asked = {}): Promise<Account> {
       const accountId = challenge.account_id as string;
-      await db.write(function* () {
+      return db.write(function* () {
         yield* challenges.consume(challenge);
         yield* stillTheirs(challenge);
         yield* store.setEmailVerified(accountId);
         yield* audit.record({ type: 'account.verified', account: accountId, by: asked.by ?? SYSTEM });
+        return (yield* store.lookUp(accountId)) as Account;
       });
-      return (await store.byId(accountId)) as Account;
     },
   };
 }

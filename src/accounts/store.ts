@@ -24,8 +24,8 @@ export interface Account {
   /** `closed`: deleted by the person, who can come back until `deleteAfter`. */
   status: 'active' | 'disabled' | 'closed';
   deleteAfter: number | null;
-  /** When all its sessions but the asking one were ended for the last time; sign-ins that were not finished then are
-   * worth nothing. 0 for never. */
+  /** When all its sessions but the asking one were ended for the last time, never the same twice: its epoch. A sign-in
+   * that began in another one is worth nothing. 0 for never. */
   signedOutAt: number;
   profile: Profile;
   phoneNumber: string | null;
@@ -120,22 +120,28 @@ export function createAccountStore(db: Database) {
 
     /** Null: nobody signs in by password until a new one is set. */
     *setPassword(id: string, hash: string | null) {
+      const sql = 'UPDATE accounts SET password_hash = ?, password_changed_at = ?, updated_at = ? WHERE id = ?';
+      return yield* run(sql, hash, Date.now(), Date.now(), id);
+    },
+
+    /** Compare-and-swap: 1 when no other password was set since `from` was read. A rehash sets none. */
+    *replacePassword({ id, passwordChangedAt }: Pick<Account, 'id' | 'passwordChangedAt'>, hash: string) {
+      const from = passwordChangedAt ?? 0;
       return yield* run(
-        'UPDATE accounts SET password_hash = ?, password_changed_at = ?, updated_at = ? WHERE id = ?',
+        `UPDATE accounts SET password_hash = ?, password_changed_at = ?, updated_at = ?
+         WHERE id = ? AND password_hash IS NOT NULL AND COALESCE(password_changed_at, 0) = ?`,
         hash,
-        Date.now(),
+        Math.max(Date.now(), from + 1),
         Date.now(),
         id,
+        from,
       );
     },
 
     /** Nobody signs in with it any more, whoever knows it. */
     *clearPassword(id: string) {
-      return yield* run(
-        'UPDATE accounts SET password_hash = NULL, password_changed_at = NULL, updated_at = ? WHERE id = ?',
-        Date.now(),
-        id,
-      );
+      const sql = 'UPDATE accounts SET password_hash = NULL, password_changed_at = NULL, updated_at = ? WHERE id = ?';
+      return yield* run(sql, Date.now(), id);
     },
 
     /** The same password under newer parameters: no change that a person would call one. */
@@ -157,7 +163,8 @@ export function createAccountStore(db: Database) {
     },
 
     *signedOut(id: string) {
-      return yield* run('UPDATE accounts SET signed_out_at = ? WHERE id = ?', Date.now(), id);
+      const later = 'CASE WHEN signed_out_at < ? THEN ? ELSE signed_out_at + 1 END';
+      return yield* run(`UPDATE accounts SET signed_out_at = ${later} WHERE id = ?`, Date.now(), Date.now(), id);
     },
 
     *setProfile(id: string, profile: Profile) {

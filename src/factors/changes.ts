@@ -8,10 +8,11 @@ import type { Database } from '../db/database.ts';
 import type { Steps } from '../db/statement.ts';
 import type { Outbox } from '../jobs/outbox.ts';
 
-/** A browser session, or an app by its grant, that stays signed in. */
+/** What stays when all else ends: a browser session, an app by its grant, or a sign-in under way by its flow. */
 export interface Kept {
   session?: string | undefined;
   grant?: string | undefined;
+  flow?: string | undefined;
 }
 
 /** Who changes it, and from where: that one stays signed in. */
@@ -39,8 +40,10 @@ export interface FactorChangesOptions {
   db: Database;
   audit: Pick<Recorder, 'record'>;
   outbox: Pick<Outbox, 'enqueue' | 'wake'>;
-  /** Steps that end every session of an account but what is kept. */
+  /** Steps that end every session of an account but what is kept, as `requireHeld` where that ended before. */
   endSessions(accountId: string, cause: { reason: 'factors_changed'; by: Origin }, kept?: Kept): Steps<unknown>;
+  /** Steps. @throws AppError unauthenticated, interaction_expired where what is kept has ended. */
+  requireHeld(accountId: string, kept?: Kept): Steps<void>;
   /** Where mail for the account goes. */
   recipient(accountId: string): Promise<{ to: string; locale: string | null } | undefined>;
 }
@@ -48,7 +51,8 @@ export interface FactorChangesOptions {
 /** Thrown by the work of a change that finds nothing to change: nothing is recorded then. */
 export class Unchanged extends Error {}
 
-export function createFactorChanges({ db, audit, outbox, endSessions, recipient }: FactorChangesOptions) {
+export function createFactorChanges(options: FactorChangesOptions) {
+  const { db, audit, outbox, endSessions, requireHeld, recipient } = options;
   /** Does `work`, which yields what the mail says besides, with all that goes with it. False where it was `Unchanged`. */
   return async function change(
     accountId: string,
@@ -61,6 +65,7 @@ export function createFactorChanges({ db, audit, outbox, endSessions, recipient 
       await db.write(function* () {
         const { mail, name = null, left = 0 } = yield* work();
         if (ends) yield* endSessions(accountId, { reason: 'factors_changed', by }, kept);
+        else yield* requireHeld(accountId, kept);
         yield* audit.record({ type: EVENTS[what], account: accountId, by, details });
         if (!mail || !person) return;
         const when = new Date().toISOString();

@@ -27,8 +27,8 @@ export interface FactorPartsOptions extends FactorChangesOptions {
   serviceName: string;
   artifacts: Artifacts;
   passkeyParty: Omit<RelyingParty, 'name'> & { possible: boolean };
-  /** Whether the account exists and may be entered. */
-  living(accountId: string): Promise<boolean>;
+  /** The epoch of an account that exists and may be entered (accounts/store.ts, `signedOutAt`). */
+  epochOf(accountId: string): Promise<number | undefined>;
   /** Refuses while nothing may be taken from the account. */
   requireSettled(accountId: string): Promise<void>;
 }

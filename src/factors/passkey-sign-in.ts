@@ -22,8 +22,8 @@ export interface PasskeySignInOptions {
   ceremonies: Ceremonies;
   /** Every try counts for the account, as those at codes do. */
   attempts: Pick<AccountAttempts, 'attempt'>;
-  /** Whether the account exists and may be entered. */
-  living(accountId: string): Promise<boolean>;
+  /** The epoch of an account that exists and may be entered (accounts/store.ts, `signedOutAt`). */
+  epochOf(accountId: string): Promise<number | undefined>;
   /** Its canonical address, by which every door counts. */
   recipient(accountId: string): Promise<{ to: string } | undefined>;
 }
@@ -36,6 +36,11 @@ export interface Attempt {
   client?: string | undefined;
   /** The browser. */
   device?: Device | undefined;
+}
+
+interface Proved {
+  passkey: Passkey;
+  epoch: number;
 }
 
 type Reason = CeremonyRefused['reason'] | 'unknown_passkey' | 'account_disabled' | 'handle' | 'counter' | 'backup';
@@ -53,10 +58,10 @@ class Refused extends Error {
 }
 
 export function createPasskeySignIn(options: PasskeySignInOptions) {
-  const { db, audit, store, ceremonies, attempts, living, recipient } = options;
+  const { db, audit, store, ceremonies, attempts, epochOf, recipient } = options;
 
   /** WebAuthn section 7.2, with what belongs to the account around it. */
-  async function check(response: AssertionResponse, use: ChallengeUse, by: Attempt): Promise<Passkey> {
+  async function check(response: AssertionResponse, use: ChallengeUse, by: Attempt): Promise<Proved> {
     const challenge = await ceremonies.spend(response, use);
     const passkey = await store.byCredential(response.id);
     if (!passkey || (use.accountId !== undefined && passkey.accountId !== use.accountId)) {
@@ -71,9 +76,11 @@ export function createPasskeySignIn(options: PasskeySignInOptions) {
     const assertion = await ceremonies.assert(response, challenge, passkey).catch((error) => {
       throw error instanceof CeremonyRefused ? new Refused(error.reason, passkey, error) : error;
     });
-    if (!(await living(passkey.accountId))) throw new Refused('account_disabled', passkey);
+    // Read before the use is noted, which fails once the passkey is removed.
+    const epoch = await epochOf(passkey.accountId);
+    if (epoch === undefined) throw new Refused('account_disabled', passkey);
     await keep(passkey, assertion, by);
-    return passkey;
+    return { passkey, epoch };
   }
 
   /** The signature was good: a counter that did not grow, or a key that became copyable, is an anomaly (step 22). */
@@ -86,7 +93,7 @@ export function createPasskeySignIn(options: PasskeySignInOptions) {
     });
   }
 
-  async function attempt(response: AssertionResponse, use: ChallengeUse, by: Attempt): Promise<Passkey> {
+  async function attempt(response: AssertionResponse, use: ChallengeUse, by: Attempt): Promise<Proved> {
     try {
       return await check(response, use, by);
     } catch (error) {
@@ -104,7 +111,7 @@ export function createPasskeySignIn(options: PasskeySignInOptions) {
   async function counted(account: string, response: AssertionResponse, use: ChallengeUse, by: Attempt) {
     const counts = { account, source: by.by.ip, kind: 'factor', known: by.device?.known(account) } as const;
     // What is wrong throws.
-    return (await attempts.attempt(counts, () => attempt(response, use, by))) as Passkey;
+    return (await attempts.attempt(counts, () => attempt(response, use, by))) as Proved;
   }
 
   async function record(use: ChallengeUse, error: Refused | CeremonyRefused, { by, client }: Attempt): Promise<void> {
@@ -127,13 +134,17 @@ export function createPasskeySignIn(options: PasskeySignInOptions) {
   return {
     signInOptions: (bound: string) => ceremonies.assertionOptions({ purpose: 'sign-in', bound }),
 
-    /** Whose passkey it was, and what it proved. @throws AppError invalid_credentials, too_many_attempts. */
-    async signIn(response: AssertionResponse, by: Attempt): Promise<{ accountId: string; methods: Method[] }> {
+    /** Whose passkey it was, in which epoch, and what it proved. @throws AppError invalid_credentials, too_many_attempts. */
+    async signIn(
+      response: AssertionResponse,
+      by: Attempt,
+    ): Promise<{ accountId: string; epoch: number; methods: Method[] }> {
       // One that nobody knows has a count of its own, so that it counts for its source alone.
       const found = await store.byCredential(response.id);
       const account = (found && (await recipient(found.accountId))?.to) ?? `passkey|${response.id}`;
-      const passkey = await counted(account, response, { purpose: 'sign-in', bound: by.bound }, by);
-      return { accountId: passkey.accountId, methods: methodsOf(passkey, true) };
+      const use: ChallengeUse = { purpose: 'sign-in', bound: by.bound };
+      const { passkey, epoch } = await counted(account, response, use, by);
+      return { accountId: passkey.accountId, epoch, methods: methodsOf(passkey, true) };
     },
 
     async secondStepOptions(accountId: string, bound: string) {
@@ -144,7 +155,7 @@ export function createPasskeySignIn(options: PasskeySignInOptions) {
     /** What a passkey of this account proved. @throws AppError invalid_credentials, too_many_attempts. */
     async prove(owner: { id: string; emailCanonical: string }, response: AssertionResponse, by: Attempt) {
       const use: ChallengeUse = { purpose: 'second-step', bound: by.bound, accountId: owner.id };
-      return methodsOf(await counted(owner.emailCanonical, response, use, by), true);
+      return methodsOf((await counted(owner.emailCanonical, response, use, by)).passkey, true);
     },
   };
 }

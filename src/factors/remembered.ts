@@ -38,12 +38,15 @@ export interface RememberedOptions {
   store: RememberedStore;
   keyring: Pick<Keyring, 'mac'>;
   audit: Pick<Recorder, 'record'>;
+  /** Steps. @throws AppError interaction_expired where what was proved in the flow counts no more. */
+  requireHeld(accountId: string, kept: { flow: string }): Steps<void>;
   secureCookies: boolean;
   /** Seconds; 0 switches it off. */
   ttl: number;
 }
 
-export function createRemembered({ db, store, keyring, audit, secureCookies, ttl }: RememberedOptions) {
+export function createRemembered(options: RememberedOptions) {
+  const { db, store, keyring, audit, requireHeld, secureCookies, ttl } = options;
   const name = secureCookies ? '__Host-latchkey_remembered' : 'latchkey_remembered';
   const settings = { httpOnly: true, sameSite: 'lax', secure: secureCookies, signed: true, path: '/' } as const;
   const macOf = (secret: string) => keyring.mac('code', `remembered device|${secret}`);
@@ -68,8 +71,8 @@ export function createRemembered({ db, store, keyring, audit, secureCookies, ttl
       return secrets.length > 0 && (await store.use(accountId, secrets.map(macOf))) !== undefined;
     },
 
-    /** After a second factor was proved here, and its owner wished it. */
-    async remember(ctx: Cookies, accountId: string, by: Origin): Promise<void> {
+    /** After a second factor was proved in this flow, and its owner wished it. @throws AppError interaction_expired. */
+    async remember(ctx: Cookies, accountId: string, flow: string, by: Origin): Promise<void> {
       if (ttl === 0) return;
       const secret = randomBytes(32).toString('base64url');
       const now = Date.now();
@@ -77,6 +80,7 @@ export function createRemembered({ db, store, keyring, audit, secureCookies, ttl
       const times = { created_at: now, last_used_at: now, expires_at: now + ttl * 1000 };
       const row = { id, account_id: accountId, mac: macOf(secret), user_agent: by.userAgent, ip: by.ip, ...times };
       await db.write(function* () {
+        yield* requireHeld(accountId, { flow });
         yield* store.insert(row);
         yield* store.trim(accountId, BROWSERS_AN_ACCOUNT);
         yield* audit.record({ type: 'device.remembered', account: accountId, by });

@@ -87,14 +87,15 @@ export function createLogin(options: LoginOptions) {
     seeOther(ctx, leaving ? `/login/${flow.uid}/closed` : offered ? `/login/${flow.uid}/offer` : pathOf(flow, next));
   }
 
-  async function finish(ctx: Context, flow: Flow, account: Account, { amr, authTime }: Step): Promise<void> {
+  async function finish(ctx: Context, flow: Flow, account: Account, step: Step): Promise<void> {
+    const { amr, authTime, epoch } = step;
     const created = flow.interaction.prompt.name === 'create' ? { create: {} } : {};
     const known = devices.of(ctx).known(account.emailCanonical) !== undefined;
     await notices.signedIn(account, { by: originOf(ctx), client: flow.client?.clientId, amr, known });
     devices.remember(ctx, account.emailCanonical);
     // With its time: the answer is handed in again with a consent, which is no proof of anything.
     const at = Date.now();
-    const login = { accountId: account.id, remember: true, amr, acr: reached(amr) as string, at, ts: authTime };
+    const login = { accountId: account.id, remember: true, amr, acr: reached(amr) as string, at, epoch, ts: authTime };
     await flows.finish(ctx, flow, { ...created, login });
   }
 
@@ -108,11 +109,8 @@ export function createLogin(options: LoginOptions) {
   async function pending(ctx: Context, flow: Flow): Promise<Pending> {
     const step = await steps.find(flow.uid);
     const account = step && (await options.enterable(step.accountId));
-    if (!step || !account) {
-      throw new AppError('interaction_expired', {
-        message: 'The first step of this sign-in has expired. Sign in again.',
-      });
-    }
+    // Signed out everywhere since then.
+    if (!step || account?.signedOutAt !== step.epoch) throw expired();
     waiting.set(flow, { account, by: originOf(ctx) });
     return { account, step, next: await decide(ctx, flow, account, step) };
   }
@@ -120,12 +118,14 @@ export function createLogin(options: LoginOptions) {
   return {
     pending,
 
-    /** The person proved who they are, as the first step. */
+    /** The person proved who they are, as the first step. `account` is as it was read before that. */
     async proved(ctx: Context, flow: Flow, account: Account, methods: Method[]): Promise<void> {
       const earlier = await steps.find(flow.uid);
       // A password after a mailed code and a factor: what was proved in this flow counts together.
-      const kept = earlier?.accountId === account.id && earlier.amr.includes('email') ? earlier.amr : [];
-      const step = { accountId: account.id, amr: together(kept, methods), authTime: now() };
+      const { id: accountId, signedOutAt: epoch } = account;
+      const same = earlier?.accountId === accountId && earlier.epoch === epoch;
+      const kept = same && earlier.amr.includes('email') ? earlier.amr : [];
+      const step = { accountId, amr: together(kept, methods), authTime: now(), epoch };
       if (hasSecondFactor(methods)) await options.factorUsed(account.id, originOf(ctx));
       await proceed(ctx, flow, account, step);
     },
@@ -140,9 +140,12 @@ export function createLogin(options: LoginOptions) {
       { remember = false } = {},
     ): Promise<void> {
       const asked = next.step === 'factor' && hasSecondFactor(methods);
+      // A factor that was set up or removed here ended all but this flow.
+      const epoch = asked ? step.epoch : (await steps.find(flow.uid))?.epoch;
+      if (epoch === undefined) throw expired();
       if (hasSecondFactor(methods)) await options.factorUsed(account.id, originOf(ctx));
-      if (remember && asked) await options.remembered.remember(ctx, account.id, originOf(ctx));
-      const more = { ...step, amr: together(step.amr, methods) };
+      if (remember && asked) await options.remembered.remember(ctx, account.id, flow.uid, originOf(ctx));
+      const more = { ...step, epoch, amr: together(step.amr, methods) };
       // Nothing was asked for any more: the offer was taken.
       const wasSetUp = next.step === 'protect' || next.step === 'done';
       if (!wasSetUp || !(await options.lacksCodes(account.id))) return proceed(ctx, flow, account, more);
@@ -156,7 +159,8 @@ export function createLogin(options: LoginOptions) {
       if (!flow.onlyTooWeak || !session) return false;
       const account = await options.enterable(session.accountId);
       if (!account) return false;
-      const step = { accountId: account.id, amr: session.amr, authTime: session.authTime };
+      const { amr, authTime } = session;
+      const step = { accountId: account.id, amr, authTime, epoch: account.signedOutAt };
       const next = await decide(ctx, flow, account, step);
       // A factor on top of what does not count any more would lead back here.
       if (flow.asksForMore && (await options.hasLapsed(session.uid, session.authTime))) return false;
@@ -216,6 +220,11 @@ function pathOf(flow: Flow, { step }: Next): string {
 function seeOther(ctx: Context, path: string): void {
   ctx.redirect(path);
   ctx.status = 303;
+}
+
+function expired(): AppError {
+  const message = 'The first step of this sign-in has expired. Sign in again.';
+  return new AppError('interaction_expired', { message });
 }
 
 /** After the last try, and for every one after it. */

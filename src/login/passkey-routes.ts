@@ -33,8 +33,9 @@ export function mountPasskeys(router: Router, deps: PasskeyDeps): void {
       ctx,
       AssertionForm,
       async (page, { response }) => {
-        const { accountId, methods } = await passkeySignIn.signIn(response, attempt(ctx, page));
-        await login.proved(ctx, page.flow, await accounts.existing(accountId), methods);
+        const { accountId, epoch, methods } = await passkeySignIn.signIn(response, attempt(ctx, page));
+        const account = { ...(await accounts.existing(accountId)), signedOutAt: epoch };
+        await login.proved(ctx, page.flow, account, methods);
       },
       (page, _form, errors) => signInForm(deps, page, { errors }),
     ),

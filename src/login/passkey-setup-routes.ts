@@ -66,7 +66,7 @@ export function mountPasskeySetup(router: Router, deps: PasskeySetupDeps): void 
         RegistrationForm,
         async ({ flow }, { response }) => {
           const pending = await maker(ctx, flow, place);
-          const kept = { session: flow.interaction.session?.uid };
+          const kept = { flow: flow.uid, session: flow.interaction.session?.uid };
           const about = { bound: boundTo(flow), by: originOf(ctx), kept };
           const { methods } = await passkeys.add(pending.account, response, about);
           await login.provedMore(ctx, flow, pending, methods);

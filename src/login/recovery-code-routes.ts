@@ -39,7 +39,7 @@ export function mountRecoveryCodes(router: Router, deps: RecoveryCodeDeps): void
       async ({ flow, show }) => {
         const pending = await login.pending(ctx, flow);
         if (!(await allowed(pending))) return login.resume(ctx, flow);
-        const codes = await recoveryCodes.create(pending.account.id, { by: originOf(ctx) });
+        const codes = await recoveryCodes.create(pending.account.id, { by: originOf(ctx), kept: { flow: flow.uid } });
         const [downloadAction, doneAction] = [`${base(flow.uid)}/file`, `${base(flow.uid)}/done`];
         const account = personOf(pending);
         show('login/protect-recovery', { account, action: null, codes, downloadAction, doneAction });

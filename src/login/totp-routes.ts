@@ -68,8 +68,8 @@ export function mountTotpSetup(router: Router, { pages, login, totp, isFresh, or
   );
 }
 
-/** The session of this browser, which becomes a stronger one, stays. */
-function keptBy({ interaction }: Flow, accountId: string): { session?: string | undefined } {
+/** This sign-in stays, and the session of this browser, which becomes a stronger one. */
+function keptBy({ uid: flow, interaction }: Flow, accountId: string): { flow: string; session?: string | undefined } {
   const { session } = interaction;
-  return session?.accountId === accountId ? { session: session.uid } : {};
+  return session?.accountId === accountId ? { flow, session: session.uid } : { flow };
 }

@@ -36,8 +36,8 @@ export interface AdapterOptions {
   carriesGrants(path: string): boolean;
   /** When a request came, in milliseconds since 1970. */
   arrivedAt(req: import('node:http').IncomingMessage): number;
-  /** Whether everything of the account was ended after this time (milliseconds), at which a sign-in was finished. */
-  signedOutSince(accountId: string, at: number): Promise<boolean>;
+  /** When everything of the account was ended for the last time (milliseconds), 0 for never. */
+  epochOf(accountId: string): Promise<number | undefined>;
   /** The address and user agent of the request under way. */
   visitorOf(req: import('node:http').IncomingMessage): { ip: string | null; userAgent: string | null };
 }
@@ -95,16 +95,22 @@ interface FinishedSignIn {
   at?: number;
   /** Seconds since 1970. */
   ts?: number;
+  /** What `epochOf` said when it began. */
+  epoch?: number;
 }
 
 /** A sign-in that was finished and waits for its browser is nobody's once the account was signed out everywhere. */
-function withoutEnded(adapter: Adapter, { signedOutSince }: AdapterOptions): Adapter {
+function withoutEnded(adapter: Adapter, { epochOf }: AdapterOptions): Adapter {
   return {
     ...adapter,
     async find(id) {
       const found = await adapter.find(id);
       const login = (found as { result?: { login?: FinishedSignIn } } | undefined)?.result?.login;
-      if (!found || !login || !(await signedOutSince(login.accountId, finishedAt(login)))) return found;
+      if (!found || !login) return found;
+      const now = await epochOf(login.accountId);
+      // Of 0.1.0, which notes when the sign-in was finished only.
+      const { epoch = (now ?? 0) > finishedAt(login) ? undefined : now } = login;
+      if (now !== undefined && epoch === now) return found;
       const { result: _ended, ...rest } = found as Payload;
       return rest as AdapterPayload;
     },

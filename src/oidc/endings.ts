@@ -13,7 +13,7 @@ export type ProtocolReason = 'signed_out' | 'client_revoked' | 'code_replayed' |
 export interface ProtocolEndingsOptions {
   session: ModelRows;
   /** Stores a session in which somebody just signed in. */
-  begin(id: string, payload: Begun, expiresAt: number, visit: Visit, by: Origin): Promise<void>;
+  begin(id: string, payload: Begun, expiresAt: number, visit: Visit, by: Origin, epoch?: number): Promise<void>;
   grant: Omit<ModelRows, 'destroy'>;
   originOf(ctx: KoaContextWithOIDC): Origin;
   /** Ends a browser session with all that hangs on it. */
@@ -33,10 +33,12 @@ export function createProtocolEndings(options: ProtocolEndingsOptions) {
 
     Session: {
       ...session,
-      upsert: (id, payload, expiresAt, visit) =>
-        Provider.ctx?.oidc?.result?.login && payload['accountId']
-          ? begin(id, payload as Begun, expiresAt, visit, origin())
-          : session.upsert(id, payload, expiresAt, visit),
+      upsert(id, payload, expiresAt, visit) {
+        const login = Provider.ctx?.oidc?.result?.login as { epoch?: number } | undefined;
+        return login && payload['accountId']
+          ? begin(id, payload as Begun, expiresAt, visit, origin(), login.epoch)
+          : session.upsert(id, payload, expiresAt, visit);
+      },
       /** At a change of the cookie's value the core destroys the old row; at a sign-out it means the session. */
       destroy: async (id: string) => {
         const { oidc } = Provider.ctx ?? {};

@@ -28,6 +28,9 @@ export function createOneUnit({ inRequest, refuse, overtaken, onBug }: OneUnitOp
     } catch (error) {
       for (const name of ['Location', 'Set-Cookie']) ctx.remove(name);
       if (error instanceof errors.OIDCProviderError) return overtaken(ctx, error);
+      if (error instanceof AppError && error.code === 'interaction_expired') {
+        return refuse(ctx, { status: error.status, error: 'access_denied', description: error.message });
+      }
       onBug(error, ctx);
       if (!(error instanceof AppError)) {
         const description = 'Something went wrong on the server. It has been logged.';

@@ -4,6 +4,7 @@
  */
 import type { Origin } from '../audit/events.ts';
 import type { Database } from '../db/database.ts';
+import { AppError } from '../errors.ts';
 import { standInLine, unusedBeyond } from './ending-store.ts';
 import type { Endings } from './endings.ts';
 import type { SessionStore, Visitor } from './session-store.ts';
@@ -19,23 +20,31 @@ export interface BeginningOptions {
 }
 
 export function createBeginning({ db, sessions, endings, max, onEnded }: BeginningOptions) {
-  /** Stores a session in which somebody just signed in; one that goes on with a new id is no further one. */
+  /** Stores a session in which somebody just signed in; one that goes on with a new id is no further one. `epoch` is
+   * the account's when the sign-in began. @throws (at the latest at the end of the request) AppError
+   * interaction_expired with another epoch. */
   return (
     id: string,
     payload: Record<string, unknown> & { uid: string; accountId: string },
     expiresAt: number,
     visitor: Visitor,
     by: Origin,
+    epoch?: number,
   ): Promise<void> => {
     const { uid, accountId } = payload;
     const row = sessions.put(id, payload, expiresAt, visitor);
     return db.laterUnit(function* () {
       // Sign-ins at the same time would each count without the others.
-      yield* standInLine(accountId);
+      if (!(yield* standInLine(accountId, epoch))) throw signedOut();
       const ended: string[] = [];
       for (const unused of yield* unusedBeyond(accountId, uid, max - 1))
         ended.push(...(yield* endings.session(unused, { reason: 'too_many', by })));
       yield* row(() => ended.length > 0 && onEnded(ended));
     });
   };
+}
+
+function signedOut(): AppError {
+  const message = 'The account was signed out everywhere while this sign-in was under way. Sign in again.';
+  return new AppError('interaction_expired', { message });
 }

@@ -40,9 +40,12 @@ export function* sessionsOfAccount(accountId: string) {
   return rows.map(({ uid }) => uid);
 }
 
-/** Nobody else gets by here for this account until the unit ends. */
-export function* standInLine(accountId: string) {
-  yield* run('UPDATE accounts SET updated_at = updated_at WHERE id = ?', accountId);
+/** Nobody else gets by here for this account until the unit ends. False where the account is gone, or its epoch (the
+ * time of the last sign-out everywhere) is another than the given one. */
+export function* standInLine(accountId: string, epoch?: number) {
+  const sql = 'UPDATE accounts SET updated_at = updated_at WHERE id = ?';
+  const rows = epoch === undefined ? run(sql, accountId) : run(`${sql} AND signed_out_at = ?`, accountId, epoch);
+  return (yield* rows) === 1;
 }
 
 /** Of the living sessions of an account but one, those behind the `kept` that were used last. */

@@ -44,10 +44,12 @@ export interface Cause {
   by: Origin;
 }
 
-/** What stays when all else ends: a browser session with the apps that were signed in from it, or one app. */
+/** What stays when all else ends: a browser session with the apps that were signed in from it, one app, or the flow of
+ * a sign-in under way. */
 export interface Kept {
   session?: string | undefined;
   grant?: string | undefined;
+  flow?: string | undefined;
 }
 
 /** What the outbox carries to a client. `sid` is the client's own name of the session. */

@@ -58,6 +58,8 @@ export interface SessionsOptions {
   };
   /** Name and whereabouts of a client; undefined for one that is gone or internal. */
   client(id: string): Promise<{ name: string; uri: string | null; firstParty: boolean } | undefined>;
+  /** Steps: sign-ins that are not finished end, too. @throws AppError unauthenticated where what is kept ended before. */
+  endUnfinished(accountId: string, kept: Kept): Steps<void>;
   /** Opaque tokens of a volatile store, after the commit; they are dead already by the tombstone. */
   forgetTokens(grantId: string): Promise<void>;
   /** After a commit: logout notices wait in the outbox. */
@@ -137,9 +139,12 @@ export function createSessions(options: SessionsOptions) {
       await end(() => (target.kind === 'browser' ? endings.session(id, cause) : endings.app(id, cause)));
     },
 
-    /** Ends every session of an account but what is kept. */
+    /** Ends every session of an account but what is kept, and sign-ins under way. @throws AppError unauthenticated. */
     revokeAll: (accountId: string, kept: Kept = {}, by: Origin = SYSTEM): Promise<void> =>
-      end(() => endings.account(accountId, { reason: 'revoked', by }, kept)),
+      end(function* () {
+        yield* options.endUnfinished(accountId, kept);
+        return yield* endings.account(accountId, { reason: 'revoked', by }, kept);
+      }),
 
     /** The same as steps of a caller's unit of work. Wake the outbox after its commit. */
     ending: (accountId: string, cause: Cause, kept?: Kept): Steps<string[]> => endings.account(accountId, cause, kept),
