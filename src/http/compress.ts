@@ -49,7 +49,10 @@ function codeAtOnce(ctx: Context, text: string): void {
 
 /** Of a header that only lists codings, which is what browsers send; others have weights to be compared. */
 function plainlyAccepted(header: string): keyof typeof CODINGS | undefined {
-  const listed = header.toLowerCase().split(/[ \t]*,[ \t]*/);
+  const listed = header
+    .toLowerCase()
+    .split(',')
+    .map((coding) => coding.trim());
   if (!listed.every((coding) => /^[a-z-]+$/.test(coding))) return undefined;
   return (Object.keys(CODINGS) as (keyof typeof CODINGS)[]).find((coding) => listed.includes(coding));
 }
