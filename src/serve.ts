@@ -53,6 +53,7 @@ export async function serve({ settings, file, log, worker }: ServeOptions): Prom
       services.rows.RefreshToken.purge,
       services.refreshReplays.purge,
       services.rows.Grant.purge,
+      services.tombstones.purge,
       services.challenges.purge,
       services.steps.purge,
       services.totp.purge,
@@ -65,7 +66,7 @@ export async function serve({ settings, file, log, worker }: ServeOptions): Prom
       services.audit.sweep,
       services.deadLetters.sweep,
     ],
-    onError: (error) => log.warn({ err: error }, 'expired rows could not be removed; the next round tries again'),
+    onError: (error) => log.warn({ err: error }, 'some expired rows could not be removed; the next round tries again'),
   });
 
   return {

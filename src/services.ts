@@ -49,6 +49,7 @@ import { createRefreshReplayStore } from './sessions/refresh-replay-store.ts';
 import { createRefreshTokenStore } from './sessions/refresh-token-store.ts';
 import { createSessionStore } from './sessions/session-store.ts';
 import { createSessions } from './sessions/sessions.ts';
+import { createTombstones } from './sessions/tombstone-store.ts';
 import { createMemory, createSignIns } from './sign-ins.ts';
 
 export function databaseTarget(settings: Settings): DatabaseTarget {
@@ -213,6 +214,7 @@ export async function openServices({ settings, file, log, observer }: ServicesOp
     keys,
     ...limits,
     refreshReplays: createRefreshReplayStore({ db, keyring }),
+    tombstones: createTombstones(db),
     sessions,
     ...people,
     ...createSignIns({ ...parts, audit, windows, endSessions }, settings),

@@ -1,5 +1,6 @@
 /** The signing keys: when they are published, when they sign, when they go; under load and across processes. */
 import assert from 'node:assert/strict';
+import { rmSync } from 'node:fs';
 import { request as httpRequest, type IncomingHttpHeaders } from 'node:http';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -7,6 +8,7 @@ import { brotliDecompressSync, gunzipSync } from 'node:zlib';
 import { due, isPublished, type KeyFacts, type KeyRules } from '../src/oidc/key-states.ts';
 import { startApp, type TestApp } from './support/app.ts';
 import { authorizationRequest, CALLBACK, codeOf, signedIn, signIn, somebody, token } from './support/flow.ts';
+import { newDataDir } from './support/prepared.ts';
 import { createVerifier } from './support/verifier.ts';
 import { createVisitor } from './support/visitor.ts';
 
@@ -125,6 +127,29 @@ test('by schedule: a minute after the start the next keys are there, after 90 da
   );
 });
 
+test('a key stays published as long as its tokens live, also when they lived longer before', async (t) => {
+  const dataDir = newDataDir();
+  t.after(() => rmSync(dataDir, { recursive: true, force: true }));
+  const before = await startApp(t, { dataDir, env: { LATCHKEY_ID_TOKEN_TTL: '1d' } });
+  const old = await kids(before.url);
+  await before.stop();
+  const app = await startApp(t, { dataDir, env: { LATCHKEY_ID_TOKEN_TTL: '5m' } });
+  await prepareNext(app);
+  t.mock.timers.enable({ apis: ['Date'], now: Date.now() + 17 * MINUTE });
+  await app.services.keys.rotate({});
+  const published = async () => {
+    const list = await app.services.keys.list();
+    return list.filter((key) => old.includes(key.kid)).map((key) => key.published);
+  };
+  t.mock.timers.setTime(Date.now() + DAY);
+  assert.deepEqual(await published(), [true, true, true]);
+  await sleep(1200);
+  const set = await kids(app.url);
+  assert.ok(old.every((kid) => set.includes(kid)));
+  t.mock.timers.setTime(Date.now() + 61 * MINUTE);
+  assert.deepEqual(await published(), [false, false, false]);
+});
+
 test('a sign-in that began before a rotation ends after it, and clients can be registered with every algorithm', async (t) => {
   const app = await startApp(t);
   const client = await app.client();
@@ -229,7 +254,15 @@ function get(url: string, headers: Record<string, string> = {}, method = 'GET') 
 test('when a key becomes next, active, retired and destroyed', () => {
   const rules: KeyRules = { period: 90 * DAY, tokenLife: 60 * MINUTE, hintLife: 30 * DAY };
   const key = (state: KeyFacts['state'], at: number, more: Partial<KeyFacts> = {}): KeyFacts => ({
-    ...{ kid: `${state}${at}`, alg: 'ES256', state, createdAt: at, activatedAt: null, retiredAt: null },
+    ...{
+      kid: `${state}${at}`,
+      alg: 'ES256',
+      state,
+      createdAt: at,
+      activatedAt: null,
+      retiredAt: null,
+      tokenLife: null,
+    },
     ...more,
   });
   const active = key('active', 0, { activatedAt: 0 });
@@ -245,6 +278,11 @@ test('when a key becomes next, active, retired and destroyed', () => {
   const retired = key('retired', 1, { retiredAt: 0 });
   assert.ok(isPublished(retired, rules, 120 * MINUTE - 1));
   assert.ok(!isPublished(retired, rules, 120 * MINUTE));
+  const longer = { ...retired, tokenLife: 24 * 60 * MINUTE };
+  assert.ok(isPublished(longer, rules, 25 * 60 * MINUTE - 1), 'tokens lived longer when it signed');
+  assert.ok(!isPublished(longer, rules, 25 * 60 * MINUTE));
+  assert.ok(isPublished({ ...retired, tokenLife: MINUTE }, rules, 120 * MINUTE - 1), 'never for less than today');
+  assert.deepEqual(due([longer], { ...rules, hintLife: 0 }, 25 * 60 * MINUTE - 1), []);
   assert.deepEqual(due([retired], rules, 30 * DAY), []);
   assert.deepEqual(due([retired], rules, 30 * DAY + 60 * MINUTE), [{ what: 'destroy', kid: 'retired1' }]);
 });

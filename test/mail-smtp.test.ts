@@ -204,6 +204,23 @@ test('T18: without other settings the greeting is awaited for five seconds', asy
   assert.ok(seconds > 4.5 && seconds < 7, `${seconds}`);
 });
 
+test('a server that dribbles for ever is given up when the time of the delivery is over, and its connection closed', async (t) => {
+  const closed = Promise.withResolvers<void>();
+  const port = await startRaw(t, (socket) => {
+    socket.write('220 hello\r\n');
+    const dribbling = setInterval(() => socket.write('250-STILL\r\n'), 100);
+    socket.on('close', () => {
+      clearInterval(dribbling);
+      closed.resolve();
+    });
+  });
+  const startedAt = performance.now();
+  const sending = mailer(`smtp://127.0.0.1:${port}`, { timeouts }).send(MAIL, AbortSignal.timeout(900));
+  await refused(sending, false, /abort|timeout/i);
+  assert.ok(performance.now() - startedAt > 800, 'silence was not the reason');
+  await closed.promise;
+});
+
 test('nobody listening is a passing fault', async (t) => {
   const port = await startRaw(t, () => undefined);
   await refused(mailer(`smtp://127.0.0.1:${port === 1 ? 2 : 1}`, { timeouts }).send(MAIL), false, /ECONNREFUSED/);

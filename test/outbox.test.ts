@@ -5,7 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { createAuditLog } from '../src/audit/log.ts';
 import { createDeadLetters } from '../src/jobs/dead-letters.ts';
 import { createOutbox, type OutboxOptions } from '../src/jobs/outbox.ts';
-import { createOutboxStore } from '../src/jobs/store.ts';
+import { CLAIM, createOutboxStore, LOOK } from '../src/jobs/store.ts';
 import { startApp } from './support/app.ts';
 import { startIssuer } from './support/issuer.ts';
 import { freePort } from './support/ports.ts';
@@ -110,6 +110,34 @@ for (const [name, open] of Object.entries(DATABASES)) {
       await made.outbox.stop();
     });
 
+    test('a delivery that never ends is given up at its deadline: told, counted, tried again', async () => {
+      const tries: AbortSignal[] = [];
+      const failures: string[] = [];
+      const { db, keyring } = backend;
+      const store = createOutboxStore({ db, keyring });
+      const outbox = createOutbox({
+        store,
+        deadlineMs: 60,
+        handlers: {
+          dribble: async (_payload, { signal }) => {
+            tries.push(signal);
+            if (tries.length === 1) await new Promise(() => {});
+          },
+        },
+        onFailure: ({ attempts, dead }, error) => failures.push(`${attempts} ${dead} ${(error as Error).message}`),
+      });
+      await db.write(() => outbox.enqueue('dribble', 'x'));
+      outbox.start();
+      await until(() => tries.length === 2);
+      await outbox.stop();
+      assert.deepEqual(failures, ['1 false The delivery did not end within 0.06 seconds.']);
+      assert.deepEqual(
+        tries.map(({ aborted }) => aborted),
+        [true, false],
+      );
+      assert.deepEqual(await store.list(undefined, 9), [], 'it was delivered');
+    });
+
     test('dead letters: listed, retried, discarded, swept after 30 days, each by the record', async (t) => {
       let broken = true;
       const seen: unknown[] = [];
@@ -167,6 +195,20 @@ for (const [name, open] of Object.entries(DATABASES)) {
     });
   });
 }
+
+test('a lane looks only at its own jobs, whatever waits in the others', async (t) => {
+  const { db, close } = await (DATABASES['SQLite'] as () => Promise<Backend>)();
+  t.after(close);
+  for (const [sql, params] of [
+    [LOOK, ['mail', 1, 1]],
+    [CLAIM, [1, 'mail', 1, 1, 10, 1]],
+  ] as const) {
+    const plan = await db.all<{ detail: string }>(`EXPLAIN QUERY PLAN ${sql}`, ...params);
+    const words = plan.map(({ detail }) => detail).join('; ');
+    assert.match(words, /SEARCH outbox USING (COVERING )?INDEX \w+ \(kind=\? AND state=\? AND due_at<\?\)/);
+    assert.doesNotMatch(words, /SCAN outbox|TEMP B-TREE/);
+  }
+});
 
 async function register(app: { url: string }, email: string): Promise<{ ms: number; url: string }> {
   const visitor = createVisitor(app.url);

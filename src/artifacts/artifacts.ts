@@ -65,3 +65,7 @@ export type VolatileState = 'up' | 'degraded';
 
 /** Rows stay this long after their expiry, because the protocol core loads expired ones to answer precisely. */
 export const AFTERLIFE_MS = 60_000;
+
+/** What says "no" (replay ids, marks, counts of failures, blocked networks) stays this much longer than it says no: a
+ * sweep goes by the clock of one machine, and forgets nothing for good while that clock is wrong by an hour. */
+export const NO_LONGER_MS = 2 * 3_600_000;

@@ -5,7 +5,7 @@
  */
 import { storageUnavailable } from '../db/database.ts';
 import type { Keyring } from '../keyring/keyring.ts';
-import { AFTERLIFE_MS, type Artifact, type Artifacts } from './artifacts.ts';
+import { type Artifact, type Artifacts, NO_LONGER_MS } from './artifacts.ts';
 import type { Known, Ledger } from './ledger.ts';
 import type { RedisValues, StoredValue } from './redis.ts';
 import { artifactRow, openRow, userCodeHash } from './sql.ts';
@@ -74,7 +74,7 @@ export function createFallback({ sql, ledger, values, watch, keyring }: Fallback
   }
 
   /** Until when a mark has to stay so that no copy of the value outlives it. */
-  const until = (value: StoredValue | undefined) => (value?.expiresAt ?? Date.now() + LONGEST_MS) + 2 * AFTERLIFE_MS;
+  const until = (value: StoredValue | undefined) => (value?.expiresAt ?? Date.now() + LONGEST_MS) + NO_LONGER_MS;
 
   return {
     async upsert(kind, id, payload, expiresAt, keys) {

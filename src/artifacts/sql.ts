@@ -2,7 +2,7 @@
  * `ledger.ts` left (consumed, ended); here they are as good as nothing. */
 import type { Database } from '../db/database.ts';
 import type { Keyring } from '../keyring/keyring.ts';
-import { AFTERLIFE_MS, type Artifact, type Artifacts, type LivingArtifact } from './artifacts.ts';
+import { AFTERLIFE_MS, type Artifact, type Artifacts, type LivingArtifact, NO_LONGER_MS } from './artifacts.ts';
 import { storedIdentifier } from './identifier.ts';
 
 interface Row {
@@ -57,7 +57,9 @@ export function createSqlArtifacts({ db, keyring }: { db: Database; keyring: Key
         `INSERT INTO artifacts (id, kind, payload, grant_id, user_code, expires_at, written_at)
            VALUES (?, ?, ?, ?, ?, ?, ?)
          ON CONFLICT (id) DO UPDATE SET payload = excluded.payload, grant_id = excluded.grant_id,
-           user_code = excluded.user_code, expires_at = excluded.expires_at, written_at = excluded.written_at
+           user_code = excluded.user_code, written_at = excluded.written_at,
+           expires_at = CASE WHEN artifacts.consumed_at IS NOT NULL AND artifacts.expires_at > excluded.expires_at
+             THEN artifacts.expires_at ELSE excluded.expires_at END
          WHERE artifacts.ended_at IS NULL`,
         row,
         kind,
@@ -76,7 +78,7 @@ export function createSqlArtifacts({ db, keyring }: { db: Database; keyring: Key
         row,
         kind,
         keyring.sealJson('payload', payload, row),
-        expiresAt,
+        expiresAt + NO_LONGER_MS,
       );
       return inserted === 1;
     },

@@ -1,16 +1,19 @@
 /** Delivers the jobs of one kind, several at a time. A lease is renewed while its delivery lasts, so that no other
- * process takes the job; when this process dies, the lease ends and another takes it. */
+ * process takes the job; when this process dies, the lease ends and another takes it. A delivery has a deadline: one
+ * that would never end gives its place back and is tried again. */
 import type { Job, OutboxStore } from './store.ts';
 
 const LEASE_MS = 15_000;
 const RENEW_MS = 5_000;
 const PARALLEL = 10;
+const DEADLINE_MS = 2 * 60_000;
 /** Other processes' jobs and expired leases are looked for this often. */
 const POLL_MS = 2_000;
 const FIRST_PAUSE_MS = 1_000;
 const LONGEST_PAUSE_MS = 5 * 60_000;
 
-export type Handler = (payload: never, job: { id: string }) => Promise<void>;
+/** `signal` aborts at the deadline: whoever holds a connection closes it. */
+export type Handler = (payload: never, job: { id: string; signal: AbortSignal }) => Promise<void>;
 
 export interface LaneFailure {
   id: string;
@@ -23,6 +26,8 @@ export interface LaneOptions {
   kind: string;
   handler: Handler;
   store: OutboxStore;
+  /** Milliseconds for a whole delivery; for tests. */
+  deadlineMs?: number | undefined;
   onDelivered?: ((kind: string) => void) | undefined;
   onFailure(job: LaneFailure, error: unknown): void;
 }
@@ -32,7 +37,8 @@ function isPermanent(error: unknown): boolean {
   return (error as { permanent?: unknown } | null)?.permanent === true;
 }
 
-export function createLane({ kind, handler, store, onDelivered, onFailure }: LaneOptions) {
+export function createLane({ kind, handler, store, deadlineMs = DEADLINE_MS, ...heard }: LaneOptions) {
+  const { onDelivered, onFailure } = heard;
   const flying = new Set<Promise<void>>();
   let timer: NodeJS.Timeout | undefined;
   let claiming: Promise<void> | undefined;
@@ -51,7 +57,7 @@ export function createLane({ kind, handler, store, onDelivered, onFailure }: Lan
     }
     const renewal = setInterval(() => void store.renew(job, LEASE_MS).catch(() => {}), RENEW_MS);
     try {
-      await handler(job.payload() as never, { id: job.id });
+      await inTime(deadlineMs, (signal) => handler(job.payload() as never, { id: job.id, signal }));
       onDelivered?.(kind);
       await store.done(job);
     } catch (error) {
@@ -131,6 +137,22 @@ export function createLane({ kind, handler, store, onDelivered, onFailure }: Lan
       await Promise.all(flying);
     },
   };
+}
+
+/** Fails at the deadline whatever the work does then. */
+async function inTime(deadlineMs: number, work: (signal: AbortSignal) => Promise<void>): Promise<void> {
+  const deadline = new AbortController();
+  const over = Promise.withResolvers<never>();
+  const timer = setTimeout(() => {
+    const error = new Error(`The delivery did not end within ${deadlineMs / 1000} seconds.`);
+    over.reject(error);
+    deadline.abort(error);
+  }, deadlineMs);
+  try {
+    await Promise.race([over.promise, work(deadline.signal)]);
+  } finally {
+    clearTimeout(timer);
+  }
 }
 
 /** 1 s, doubling up to 5 minutes, with jitter so that a recovered receiver is not met by all at once. Whole

@@ -12,16 +12,18 @@ export const DAY_MS = 86_400_000;
 export interface OutboxOptions {
   store: OutboxStore;
   handlers: Record<string, Handler>;
+  /** Milliseconds for a whole delivery; for tests. */
+  deadlineMs?: number;
   onDelivered?(kind: string): void;
   onFailure(job: LaneFailure, error: unknown): void;
 }
 
-export function createOutbox({ store, handlers, onDelivered, onFailure }: OutboxOptions) {
+export function createOutbox({ handlers, ...options }: OutboxOptions) {
   const lanes = new Map<string, ReturnType<typeof createLane>>();
   let stopped = true;
 
   function handle(kind: string, handler: Handler): void {
-    const lane = createLane({ kind, handler, store, onDelivered, onFailure });
+    const lane = createLane({ kind, handler, ...options });
     lanes.set(kind, lane);
     if (!stopped) lane.start();
   }
@@ -34,7 +36,7 @@ export function createOutbox({ store, handlers, onDelivered, onFailure }: Outbox
 
     /** Steps for the caller's unit of work; call `wake` after its commit. `lifetimeMs` bounds the retries. */
     *enqueue(kind: string, payload: unknown, lifetimeMs = DAY_MS) {
-      yield* store.insert({ id: newIdentifier(), kind, payload, expiresAt: Date.now() + lifetimeMs });
+      yield* options.store.insert({ id: newIdentifier(), kind, payload, expiresAt: Date.now() + lifetimeMs });
     },
 
     /** Jobs of this kind, or of any, were committed. */

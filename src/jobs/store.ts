@@ -39,6 +39,12 @@ interface Row {
 const LETTER = 'id, kind, state, attempts, last_error, created_at, due_at, expires_at';
 const MAX_ERROR = 1000;
 
+const DUE = "kind = ? AND state = 'waiting' AND due_at <= ? AND leased_until < ?";
+export const LOOK = `SELECT 1 AS due FROM outbox WHERE ${DUE} LIMIT 1`;
+export const CLAIM = `UPDATE outbox SET leased_until = ?, attempts = attempts + 1 WHERE id IN (
+    SELECT id FROM outbox WHERE ${DUE} ORDER BY due_at LIMIT ?
+  ) AND leased_until < ? RETURNING id, payload, attempts, expires_at`;
+
 export function createOutboxStore({ db, keyring }: { db: Database; keyring: Keyring }) {
   const context = (id: string) => `outbox|payload|${id}`;
 
@@ -61,27 +67,8 @@ export function createOutboxStore({ db, keyring }: { db: Database; keyring: Keyr
     /** Takes at most `limit` due jobs for `leaseMs`; each goes to one worker. */
     async claim(kind: string, limit: number, leaseMs: number): Promise<Job[]> {
       const now = Date.now();
-      const due = await db.one(
-        "SELECT 1 AS due FROM outbox WHERE state = 'waiting' AND due_at <= ? AND leased_until < ? AND kind = ? LIMIT 1",
-        now,
-        now,
-        kind,
-      );
-      if (!due) return [];
-      const rows = await db.write(function* () {
-        return yield* all<Row>(
-          `UPDATE outbox SET leased_until = ?, attempts = attempts + 1 WHERE id IN (
-             SELECT id FROM outbox WHERE state = 'waiting' AND due_at <= ? AND leased_until < ? AND kind = ?
-             ORDER BY due_at LIMIT ?
-           ) AND leased_until < ? RETURNING id, payload, attempts, expires_at`,
-          now + leaseMs,
-          now,
-          now,
-          kind,
-          limit,
-          now,
-        );
-      });
+      if (!(await db.one(LOOK, kind, now, now))) return [];
+      const rows = await db.write(() => all<Row>(CLAIM, now + leaseMs, kind, now, now, limit, now));
       return rows.map((row) => ({
         id: row.id,
         payload: () => keyring.openJson('outbox', row.payload, context(row.id)),

@@ -7,6 +7,7 @@ const ROUND_MS = 60_000;
 
 export interface SweepOptions {
   sweeps: Array<(limit: number) => Promise<number>>;
+  /** One failed; those behind it have their turn all the same. */
   onError(error: unknown): void;
 }
 
@@ -17,19 +18,19 @@ export function startSweeping({ sweeps, onError }: SweepOptions): () => Promise<
   let working = Promise.resolve();
 
   async function round(): Promise<void> {
-    for (const sweep of sweeps) {
-      while (!stopped && (await sweep(BATCH)) === BATCH) await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
-    }
+    for (const sweep of sweeps) await removeAll(sweep).catch(onError);
+  }
+
+  async function removeAll(sweep: SweepOptions['sweeps'][number]): Promise<void> {
+    while (!stopped && (await sweep(BATCH)) === BATCH) await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
   }
 
   function schedule(): void {
     timer = setTimeout(
       () => {
-        working = round()
-          .catch(onError)
-          .finally(() => {
-            if (!stopped) schedule();
-          });
+        working = round().finally(() => {
+          if (!stopped) schedule();
+        });
       },
       ROUND_MS * (0.9 + Math.random() / 5),
     );

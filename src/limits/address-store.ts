@@ -1,4 +1,5 @@
 /** Rows of the operator's rules for addresses and networks. */
+import { NO_LONGER_MS } from '../artifacts/artifacts.ts';
 import type { Database } from '../db/database.ts';
 import { run } from '../db/statement.ts';
 
@@ -43,7 +44,7 @@ export function createAddressStore(db: Database) {
     purge: (limit: number) =>
       db.run(
         'DELETE FROM address_rules WHERE network IN (SELECT network FROM address_rules WHERE expires_at < ? LIMIT ?)',
-        Date.now(),
+        Date.now() - NO_LONGER_MS,
         limit,
       ),
   };

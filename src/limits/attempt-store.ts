@@ -1,4 +1,5 @@
 /** Rows of failed proofs. All are steps of the unit of work that decides whether a proof is looked at. */
+import { NO_LONGER_MS } from '../artifacts/artifacts.ts';
 import type { Database } from '../db/database.ts';
 import { one, run } from '../db/statement.ts';
 
@@ -85,7 +86,7 @@ export function createAttemptStore(db: Database) {
     purge: (limit: number) =>
       db.run(
         'DELETE FROM attempts WHERE id IN (SELECT id FROM attempts WHERE expires_at < ? LIMIT ?)',
-        Date.now(),
+        Date.now() - NO_LONGER_MS,
         limit,
       ),
   };

@@ -11,8 +11,9 @@ export interface Mail {
 }
 
 export interface Mailer {
-  /** Resolves when the next server has taken the mail. @throws MailError. */
-  send(mail: Mail): Promise<void>;
+  /** Resolves when the next server has taken the mail; gives up and closes its connection when `signal` aborts.
+   * @throws MailError. */
+  send(mail: Mail, signal?: AbortSignal): Promise<void>;
   /** Whether a mail could be sent now. @throws MailError. */
   verify(): Promise<void>;
   /** Resolves when what is under way has ended. */

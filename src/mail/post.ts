@@ -15,8 +15,8 @@ export interface PostOptions {
 }
 
 export function createPost({ mailer, render }: PostOptions) {
-  return async (job: MailJob, { id }: { id: string }): Promise<void> => {
+  return async (job: MailJob, { id, signal }: { id: string; signal?: AbortSignal }): Promise<void> => {
     if (job.template === 'none') return;
-    await mailer.send({ id, to: job.to, ...render(job.locale, job.template, job.data) });
+    await mailer.send({ id, to: job.to, ...render(job.locale, job.template, job.data) }, signal);
   };
 }

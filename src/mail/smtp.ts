@@ -43,7 +43,7 @@ export function createSmtpMailer(options: SmtpOptions): Mailer {
   });
   const underWay = new Set<Promise<unknown>>();
 
-  async function send(mail: Mail): Promise<void> {
+  async function send(mail: Mail, signal: AbortSignal | undefined): Promise<void> {
     const { id, to, subject, text, html } = safeMail(mail);
     const message = {
       messageId: `<${id}@${host}>`,
@@ -55,6 +55,7 @@ export function createSmtpMailer(options: SmtpOptions): Mailer {
       html,
       // RFC 3834 section 5: out-of-office programs answer no such mail.
       headers: { 'Auto-Submitted': 'auto-generated' },
+      ...(signal && { signal }),
     };
     try {
       const { response } = await transport.sendMail(message);
@@ -65,8 +66,8 @@ export function createSmtpMailer(options: SmtpOptions): Mailer {
   }
 
   return {
-    async send(mail) {
-      const sending = send(mail);
+    async send(mail, signal) {
+      const sending = send(mail, signal);
       underWay.add(sending);
       try {
         await sending;

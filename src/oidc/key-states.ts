@@ -30,6 +30,8 @@ export interface KeyFacts {
   createdAt: number;
   activatedAt: number | null;
   retiredAt: number | null;
+  /** Life of the longest token that it may have signed, as far as an instance has noted it: settings change. */
+  tokenLife: number | null;
 }
 
 export interface KeyRules {
@@ -60,14 +62,16 @@ export function knownAt(key: KeyFacts): number {
   return key.createdAt + CACHE_LIFE * 1000 + LAG;
 }
 
+const lastToken = (key: KeyFacts, rules: KeyRules) => Math.max(rules.tokenLife, key.tokenLife ?? 0);
+
 /** A retired key leaves the key set with its last token. We go on knowing it, for hints of expired ID tokens. */
 export function isPublished(key: KeyFacts, rules: KeyRules, now: number): boolean {
-  return key.retiredAt === null || now < key.retiredAt + rules.tokenLife + MARGIN;
+  return key.retiredAt === null || now < key.retiredAt + lastToken(key, rules) + MARGIN;
 }
 
 /** When a retired key is destroyed. */
 export function endOf(key: KeyFacts, rules: KeyRules): number | null {
-  return key.retiredAt === null ? null : key.retiredAt + Math.max(rules.tokenLife, rules.hintLife) + MARGIN;
+  return key.retiredAt === null ? null : key.retiredAt + Math.max(lastToken(key, rules), rules.hintLife) + MARGIN;
 }
 
 /** Those that sign first, then those that will, then those that did. */

@@ -20,7 +20,10 @@ interface Row {
   created_at: number;
   activated_at: number | null;
   retired_at: number | null;
+  token_life: number | null;
 }
+
+const NOTE = 'UPDATE signing_keys SET token_life = ? WHERE kid = ? AND (token_life IS NULL OR token_life < ?)';
 
 /** By their `kid`. */
 export interface Pair {
@@ -62,12 +65,20 @@ export function createKeyStore({ db, keyring }: { db: Database; keyring: Keyring
   return {
     /** Without the keys themselves: cheap, for looking often. */
     async facts(): Promise<KeyFacts[]> {
-      const rows = await db.all<Row>('SELECT kid, alg, state, created_at, activated_at, retired_at FROM signing_keys');
+      const rows = await db.all<Row>(
+        'SELECT kid, alg, state, created_at, activated_at, retired_at, token_life FROM signing_keys',
+      );
       return rows.map(factsOf);
     },
 
-    async all(): Promise<SigningKey[]> {
-      return (await db.all<Row>('SELECT * FROM signing_keys')).map((row) => ({
+    /** Noted of those that sign, before any of them does: `tokenLife`, unless it was longer before. */
+    async all(tokenLife: number): Promise<SigningKey[]> {
+      const rows = await db.all<Row>('SELECT * FROM signing_keys');
+      for (const row of rows.filter(({ state, token_life }) => state === 'active' && (token_life ?? 0) < tokenLife)) {
+        await db.run(NOTE, tokenLife, row.kid, tokenLife);
+        row.token_life = tokenLife;
+      }
+      return rows.map((row) => ({
         ...factsOf(row),
         publicJwk: JSON.parse(row.public_jwk),
         privateJwk: keyring.openJson<JWK>('signing', row.private_jwk, context(row.kid)),
@@ -131,6 +142,7 @@ function factsOf(row: Row): KeyFacts {
     createdAt: row.created_at,
     activatedAt: row.activated_at,
     retiredAt: row.retired_at,
+    tokenLife: row.token_life,
   };
 }
 

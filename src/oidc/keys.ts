@@ -68,11 +68,11 @@ export function createKeys({ store, rules, record, onRotated, onError }: KeysOpt
 
   /** The keys as they are; those of the first start are made here. */
   async function current(): Promise<KeySet> {
-    let keys = await store.all();
+    let keys = await store.all(rules.tokenLife);
     const missing = SIGNING_ALGS.filter((alg) => !pairOf(alg, keys).active);
     if (missing.length > 0) {
       await Promise.all(missing.map(async (alg) => store.add(await newKey(alg), 'active')));
-      keys = await store.all();
+      keys = await store.all(rules.tokenLife);
     }
     const now = Date.now();
     const ordered = inOrder(keys);

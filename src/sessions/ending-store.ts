@@ -1,7 +1,8 @@
 /** Steps that end sessions: what there is to end, and a tombstone for each. Who is told of it is in endings.ts. */
 import { all, one, run } from '../db/statement.ts';
-import { bury, type GrantRow } from './grant-store.ts';
+import type { GrantRow } from './grant-store.ts';
 import { LIVING, type SessionRow } from './session-store.ts';
+import { bury } from './tombstone-store.ts';
 
 type EndingSession = Pick<SessionRow, 'id' | 'uid' | 'account_id' | 'payload'>;
 export type EndingGrant = Pick<GrantRow, 'id' | 'account_id' | 'client_id' | 'session_uid' | 'sid'>;
@@ -24,10 +25,6 @@ export function* grantsOfSession(uid: string) {
 
 export function* grantById(id: string) {
   return yield* one<EndingGrant>(`SELECT ${GRANT} FROM grants WHERE id = ?`, id);
-}
-
-export function* isBuried(id: string) {
-  return (yield* one('SELECT 1 AS buried FROM tombstones WHERE id = ?', id)) !== undefined;
 }
 
 /** An app that stays while its browser session ends stands on its own from now on. */

@@ -12,13 +12,13 @@ import {
   grantById,
   grantsOfAccount,
   grantsOfSession,
-  isBuried,
   removeSession,
   rowsOfSession,
   sessionsOfAccount,
 } from './ending-store.ts';
 import { endGrant } from './grant-store.ts';
 import type { SessionPayload } from './session-store.ts';
+import { isBuried } from './tombstone-store.ts';
 
 /** Why it ends; who asked is the origin. */
 export type EndReason =

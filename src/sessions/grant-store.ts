@@ -7,6 +7,7 @@ import type { Database } from '../db/database.ts';
 import { run } from '../db/statement.ts';
 import type { Keyring } from '../keyring/keyring.ts';
 import type { Visitor } from './session-store.ts';
+import { bury } from './tombstone-store.ts';
 
 export interface GrantPayload {
   accountId?: string;
@@ -115,17 +116,6 @@ export function createGrantStore({ db, keyring }: { db: Database; keyring: Keyri
 }
 
 export type GrantStore = ReturnType<typeof createGrantStore>;
-
-/** Longer than any token can outlive its grant's row. */
-const TOMBSTONE_MS = 400 * 86_400_000;
-
-export function* bury(id: string) {
-  yield* run(
-    'INSERT INTO tombstones (id, expires_at) VALUES (?, ?) ON CONFLICT (id) DO NOTHING',
-    id,
-    Date.now() + TOMBSTONE_MS,
-  );
-}
 
 /** Part of a unit of work: the grant, its refresh tokens, codes and opaque access tokens are gone after the commit. */
 export function* endGrant(id: string) {

@@ -65,6 +65,22 @@ function artifactContract(name: string, open: () => Promise<{ artifacts: Artifac
       assert.equal(wins.filter(Boolean).length, 1);
     });
 
+    test('a sweep whose clock is an hour ahead opens nothing again', async (t) => {
+      const [replay, code, ended] = [newIdentifier(), newIdentifier(), newIdentifier()];
+      await artifacts.insert('ReplayDetection', replay, {}, soon());
+      await artifacts.upsert('AuthorizationCode', code, { step: 1 }, soon(), {});
+      assert.equal(await artifacts.consume('AuthorizationCode', code), true);
+      await artifacts.upsert('AuthorizationCode', code, { step: 2 }, soon(), {});
+      await artifacts.upsert('DeviceCode', ended, {}, soon(), {});
+      await artifacts.destroy('DeviceCode', ended);
+      t.mock.timers.enable({ apis: ['Date'], now: Date.now() + 3_600_000 });
+      await artifacts.purge(1000);
+      t.mock.timers.reset();
+      assert.equal(await artifacts.insert('ReplayDetection', replay, {}, soon()), false);
+      assert.equal(await artifacts.consume('AuthorizationCode', code), false);
+      assert.equal(await artifacts.find('DeviceCode', ended), undefined);
+    });
+
     test('revoking a grant removes all that hangs on it and nothing else', async () => {
       const [mine, other] = [newIdentifier(), newIdentifier()];
       const grant = newIdentifier();
