@@ -2,8 +2,9 @@
  * end of everything by somebody else. */
 import type { Steps } from '../db/statement.ts';
 import { AppError } from '../errors.ts';
-import { isBuried, standInLine } from './ending-store.ts';
+import { standInLine } from './ending-store.ts';
 import type { Kept } from './endings.ts';
+import { isBuried } from './tombstone-store.ts';
 
 /** Steps: whether what was proved in a flow still counts. */
 type FlowHolds = (flow: string, accountId: string) => Steps<boolean>;
