@@ -4,10 +4,11 @@
  * the disk. The disk is waited for in a thread of its own; what is asked for meanwhile is the next transaction.
  */
 import Sqlite from 'better-sqlite3';
-import { type Database, drive, type Engine, storageUnavailable, UniqueViolation } from './database.ts';
+import { type Database, drive, type Engine, storageUnavailable } from './database.ts';
 import { openJournal } from './journal.ts';
 import { type DatabaseObserver, observedWrites } from './observed.ts';
 import { gatherWrites } from './request-unit.ts';
+import { isBusy, translate } from './sqlite-errors.ts';
 import type { Statement, Unit, Value } from './statement.ts';
 
 /** How long the event loop may stand still for another process's lock; longer waits happen outside of it. */
@@ -234,20 +235,4 @@ function configure(connection: Sqlite.Database): void {
 
 function plain(value: Value): string | number | bigint | Buffer | null {
   return value === undefined ? null : value;
-}
-
-function codeOf(error: unknown): string {
-  return error instanceof Sqlite.SqliteError ? error.code : '';
-}
-
-function isBusy(error: unknown): boolean {
-  return /^SQLITE_(BUSY|LOCKED)/.test(codeOf(error));
-}
-
-const UNAVAILABLE = /^SQLITE_(BUSY|LOCKED|FULL|IOERR|READONLY|CANTOPEN|PROTOCOL|NOMEM|CORRUPT|NOTADB)/;
-
-function translate(error: unknown): unknown {
-  const code = codeOf(error);
-  if (code === 'SQLITE_CONSTRAINT_UNIQUE' || code === 'SQLITE_CONSTRAINT_PRIMARYKEY') return new UniqueViolation(error);
-  return UNAVAILABLE.test(code) ? storageUnavailable(error) : error;
 }

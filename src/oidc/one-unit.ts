@@ -5,7 +5,8 @@
 import { errors, type KoaContextWithOIDC } from 'oidc-provider';
 import { AppError } from '../errors.ts';
 import { READ_ONLY } from './provider.ts';
-import type { Refuse } from './refusal.ts';
+import { isAuthorization, type Refuse } from './refusal.ts';
+import { ownerGone } from './unavailable.ts';
 
 export interface OneUnitOptions {
   inRequest(work: () => Promise<void>): Promise<void>;
@@ -28,6 +29,11 @@ export function createOneUnit({ inRequest, refuse, overtaken, onBug }: OneUnitOp
     } catch (error) {
       for (const name of ['Location', 'Set-Cookie']) ctx.remove(name);
       if (error instanceof errors.OIDCProviderError) return overtaken(ctx, error);
+      const gone = ownerGone(error);
+      if (gone) {
+        const code = isAuthorization(ctx.path) ? 'access_denied' : 'invalid_grant';
+        return refuse(ctx, { status: 400, error: code, description: gone.message });
+      }
       onBug(error, ctx);
       if (!(error instanceof AppError)) {
         const description = 'Something went wrong on the server. It has been logged.';

@@ -10,7 +10,7 @@ import { answerAcr, signInClaims } from './acr.ts';
 import type { createAdapter } from './adapter.ts';
 import { SCOPE_CLAIMS } from './claims.ts';
 import { CLIENT_RULES, FEATURES_OF_CLIENTS } from './client-rules.ts';
-import { originsOf } from './clients.ts';
+import { originsOf } from './client-members.ts';
 import type { createGrantLoader } from './grants.ts';
 import { createInteractionPolicy, type InteractionRules } from './interactions.ts';
 import { type Lifetimes, ttlConfiguration } from './lifetimes.ts';
