@@ -36,6 +36,7 @@ test('two workers share sign-ins; of 100 parallel redemptions of a code one succ
 
   const pids = [...issuer.output().matchAll(/"pid":(\d+),"msg":"listening"/g)].map((match) => Number(match[1]));
   assert.equal(pids.length, 2);
+  assert.deepEqual(await takingPart(issuer), new Set(pids), 'both workers had requests');
   process.kill(pids[0] as number, 'SIGKILL');
   // A connection that the killed worker held breaks; whoever connects anew is served.
   await fetch(`${issuer.url}/livez`).catch(() => {});
