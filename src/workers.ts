@@ -48,7 +48,6 @@ export function supervise({ count, log }: { count: number; log: Logger }): Super
     if (deaths.filter((at) => at > now - TOO_MANY.spanMs).length >= TOO_MANY.deaths) {
       exitCode = code || 70;
       stop('SIGTERM');
-      if (living().length === 0) finished(exitCode);
       return;
     }
     setTimeout(() => {
@@ -60,6 +59,8 @@ export function supervise({ count, log }: { count: number; log: Logger }): Super
   function stop(signal: NodeJS.Signals): void {
     stopping = true;
     for (const worker of living()) worker.process.kill(signal);
+    // All may have died a moment ago, and nobody is there whose end could be waited for.
+    if (living().length === 0) finished(exitCode);
   }
 
   return { ready, ended, stop };

@@ -339,5 +339,11 @@ describe('Redis at the start', () => {
     await until(app, 'degraded', 1000);
     assert.ok(lines.some((line) => line.includes('allkeys-lru') && line.includes('noeviction')));
     await signedIn(app);
+    // Set right, and wrong again, by who stays connected: looked at every 5 s.
+    await redis.command('CONFIG', 'SET', 'maxmemory-policy', 'noeviction');
+    await until(app, 'up', 7000);
+    await redis.command('CONFIG', 'SET', 'maxmemory-policy', 'volatile-ttl');
+    await until(app, 'degraded', 7000);
+    assert.ok(lines.some((line) => line.includes('volatile-ttl')));
   });
 });

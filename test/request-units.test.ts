@@ -74,6 +74,33 @@ for (const [engine, open] of Object.entries(engines)) {
       assert.deepEqual(await names(db), []);
     });
 
+    test('what is written behind a lost claim is not done', async (t) => {
+      const db = await opened(t);
+      await db.run(INSERT, 'code');
+      for (const write of [
+        () => db.run(INSERT, 'by run'),
+        () => db.write(() => run(INSERT, 'by write')),
+        // The claim is on its way already.
+        () => Promise.all([names(db), db.run(INSERT, 'meanwhile')]),
+      ]) {
+        const request = db.request(async () => {
+          await db.claim(() => new Error('lost'), 'DELETE FROM things WHERE name = ?', 'another');
+          await assert.rejects(write, { message: 'lost' });
+        });
+        await assert.rejects(request, { message: 'lost' });
+      }
+      assert.deepEqual(await names(db), ['code']);
+    });
+
+    test('a row whose owner is gone is refused by a known error', async (t) => {
+      const db = await opened(t);
+      await db.run('CREATE TABLE parts (of_thing text REFERENCES things (name))');
+      const refused = { name: 'OwnerGone', code: 'conflict', status: 409 };
+      await assert.rejects(db.run('INSERT INTO parts (of_thing) VALUES (?)', 'gone'), refused);
+      const request = db.request(() => db.later('INSERT INTO parts (of_thing) VALUES (?)', 'gone'));
+      await assert.rejects(request, refused);
+    });
+
     test('one statement that fails undoes all that was kept with it, and fails the request', async (t) => {
       const db = await opened(t);
       await db.run(INSERT, 'known');

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { TestApp } from './support/app.ts';
 import { authorizationRequest, CALLBACK, codeOf, PASSWORD, signIn, token } from './support/flow.ts';
-import { startIssuer } from './support/issuer.ts';
+import { type Issuer, startIssuer } from './support/issuer.ts';
 import { createVisitor } from './support/visitor.ts';
 
 test('two workers share sign-ins; of 100 parallel redemptions of a code one succeeds; a killed worker is replaced', async (t) => {
@@ -34,7 +34,9 @@ test('two workers share sign-ins; of 100 parallel redemptions of a code one succ
     [],
   );
 
-  const pids = [...issuer.output().matchAll(/"pid":(\d+),"msg":"listening"/g)].map((match) => Number(match[1]));
+  assert.deepEqual(await redeeming(issuer), ['1', '2'], 'both workers had some of them');
+
+  const pids = pidsOf(issuer);
   assert.equal(pids.length, 2);
   process.kill(pids[0] as number, 'SIGKILL');
   // A connection that the killed worker held breaks; whoever connects anew is served.
@@ -53,3 +55,34 @@ test('two workers share sign-ins; of 100 parallel redemptions of a code one succ
   assert.equal((issuer.output().match(/"msg":"listening"/g) ?? []).length, 3);
   assert.equal(await issuer.stop(), 0);
 });
+
+test('a stop while no worker lives ends the service', async (t) => {
+  const issuer = await startIssuer(t, { env: { LATCHKEY_WORKERS: '2' } });
+  for (let waited = 0; waited < 5000 && pidsOf(issuer).length < 2; waited += 50) {
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+  for (const pid of pidsOf(issuer)) process.kill(pid, 'SIGKILL');
+  // Their deaths are known, and none is replaced yet.
+  for (let waited = 0; waited < 5000 && deathsOf(issuer) < 2; waited += 5) {
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+  const patience = new Promise((resolve) => setTimeout(resolve, 5000, 'still there').unref());
+  assert.equal(await Promise.race([issuer.stop(), patience]), 0);
+});
+
+const pidsOf = (issuer: Issuer) =>
+  [...issuer.output().matchAll(/"pid":(\d+),"msg":"listening"/g)].map((match) => Number(match[1]));
+const deathsOf = (issuer: Issuer) => (issuer.output().match(/a worker ended unexpectedly/g) ?? []).length;
+
+/** The workers that had requests to the token endpoint, by the metrics of each; whoever takes the connection answers. */
+async function redeeming(issuer: Issuer): Promise<string[]> {
+  const found = new Set<string>();
+  for (let n = 0; n < 40 && found.size < 2; n += 1) {
+    const text = await (await fetch(`${issuer.url}/metrics`, { headers: { connection: 'close' } })).text();
+    for (const line of text.split('\n')) {
+      const worker = /^latchkey_http_request_duration_seconds_count\{.*worker="(\d+)"/.exec(line)?.[1];
+      if (worker && line.includes('area="token"')) found.add(worker);
+    }
+  }
+  return [...found].sort();
+}

@@ -80,14 +80,14 @@ export function createAccounts(options: AccountsOptions) {
 
     /** Changes the given members of the profile; null or blank clears one. */
     async changeProfile(id: string, changes: Partial<Profile>, by: Origin = SYSTEM): Promise<Account> {
-      const account = await existing(id);
+      await existing(id);
       const given = Object.entries(changes).filter(([, value]) => value !== undefined);
       const clean = Object.fromEntries(given.map(([field, value]) => [field, value?.normalize('NFC').trim() || null]));
       const fields = profileFaults(clean);
       if (fields.length > 0) throw new AppError('invalid_request', { message: 'The profile is not accepted.', fields });
       const details = { fields: given.map(([field]) => field) };
       await db.write(function* () {
-        yield* store.setProfile(id, { ...account.profile, ...clean });
+        yield* store.setProfile(id, clean);
         yield* audit.record({ type: 'account.profile_changed', account: id, by, details });
       });
       return existing(id);

@@ -167,10 +167,12 @@ export function createAccountStore(db: Database) {
       return yield* run(`UPDATE accounts SET signed_out_at = ${later} WHERE id = ?`, Date.now(), Date.now(), id);
     },
 
-    *setProfile(id: string, profile: Profile) {
+    /** Only the given members: another may be changed at the same moment. */
+    *setProfile(id: string, changes: Partial<Profile>) {
+      const fields = PROFILE_FIELDS.filter((field) => changes[field] !== undefined);
       return yield* run(
-        `UPDATE accounts SET ${PROFILE_FIELDS.map((field) => `${field} = ?`).join(', ')}, updated_at = ? WHERE id = ?`,
-        ...PROFILE_FIELDS.map((field) => profile[field]),
+        `UPDATE accounts SET ${fields.map((field) => `${field} = ?, `).join('')}updated_at = ? WHERE id = ?`,
+        ...fields.map((field) => changes[field]),
         Date.now(),
         id,
       );

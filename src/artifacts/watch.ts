@@ -5,6 +5,8 @@ import { type Breaker, createBreaker } from './breaker.ts';
 import type { RedisValues } from './redis.ts';
 
 const BEAT_MS = 250;
+/** Between two looks at what a server of the same connection may be set to meanwhile: 5 s. */
+const BEATS_A_LOOK = 20;
 
 export interface WatchOptions {
   values: Pick<RedisValues, 'probeReading' | 'probeWriting' | 'evictionPolicy'>;
@@ -20,7 +22,7 @@ export interface Watch {
   state(): VolatileState;
   /** One beat, and what it says. */
   beat(): Promise<VolatileState>;
-  /** At each new connection: another server may be set otherwise. */
+  /** At each new connection, and every few seconds: the server may be set otherwise. */
   inspect(): Promise<void>;
   start(): void;
   stop(): void;
@@ -31,6 +33,7 @@ export function createWatch({ values, onState, onEviction }: WatchOptions): Watc
   let told: VolatileState = 'up';
   let timer: NodeJS.Timeout | undefined;
   let stopped = false;
+  let beats = 0;
   const reads = createBreaker(changed);
   const writes = createBreaker(changed);
   const state = (): VolatileState => (reads.closed() && writes.closed() && !evicting ? 'up' : 'degraded');
@@ -47,10 +50,26 @@ export function createWatch({ values, onState, onEviction }: WatchOptions): Watc
     return state();
   }
 
+  async function inspect(): Promise<void> {
+    let policy: string | undefined;
+    try {
+      policy = await values.evictionPolicy();
+    } catch {
+      // What was known holds until the server can be asked again.
+      return;
+    }
+    const before = evicting;
+    evicting = policy !== undefined;
+    if (policy !== undefined && !before) onEviction(policy);
+    changed(!evicting);
+  }
+
   function schedule(ms: number): void {
     timer = setTimeout(async () => {
       const started = performance.now();
       const found = await beat();
+      beats = (beats + 1) % BEATS_A_LOOK;
+      if (beats === 0) void inspect();
       // A first silence is asked about at once.
       const slow = performance.now() - started >= BEAT_MS;
       if (!stopped) schedule(slow && found === 'up' ? 0 : BEAT_MS);
@@ -63,13 +82,7 @@ export function createWatch({ values, onState, onEviction }: WatchOptions): Watc
     writes,
     state,
     beat,
-    async inspect() {
-      const policy = await values.evictionPolicy().catch(() => undefined);
-      const before = evicting;
-      evicting = policy !== undefined;
-      if (policy !== undefined && !before) onEviction(policy);
-      changed(!evicting);
-    },
+    inspect,
     start: () => schedule(BEAT_MS),
     stop() {
       stopped = true;

@@ -56,6 +56,14 @@ export class UniqueViolation extends Error {
   }
 }
 
+/** The row that a new one belongs to was removed meanwhile: a refusal, which a request under way may meet. */
+export class OwnerGone extends AppError {
+  constructor(cause: unknown) {
+    super('conflict', { message: 'What this belongs to was removed meanwhile.', cause });
+    this.name = 'OwnerGone';
+  }
+}
+
 /** The words for a store that does not answer now; the whole cause goes to the log, not to the caller. */
 export function storageUnavailable(cause: unknown): AppError {
   return new AppError('storage_unavailable', {

@@ -4,13 +4,25 @@
  */
 import { createHash } from 'node:crypto';
 import pg from 'pg';
-import { type Claim, type Database, driveAsync, type Engine, storageUnavailable, UniqueViolation } from './database.ts';
+import {
+  type Claim,
+  type Database,
+  driveAsync,
+  type Engine,
+  OwnerGone,
+  storageUnavailable,
+  UniqueViolation,
+} from './database.ts';
 import { type DatabaseObserver, observed } from './observed.ts';
 import { gatherWrites } from './request-unit.ts';
 import type { Statement, Unit, Value } from './statement.ts';
 
 const INT8 = 20;
 const ATTEMPTS = 4;
+/** The server gives up on a statement by itself. */
+const STATEMENT_MS = 10_000;
+/** Above it only a server that is gone or frozen is silent: its connection is destroyed, and the pool makes another. */
+const SILENCE_MS = 12_000;
 
 const types = {
   getTypeParser(oid: number, format?: 'text' | 'binary') {
@@ -30,7 +42,9 @@ export function openPostgres(
     connectionTimeoutMillis: 3000,
     idleTimeoutMillis: 30_000,
     keepAlive: true,
-    statement_timeout: 10_000,
+    keepAliveInitialDelayMillis: 10_000,
+    statement_timeout: STATEMENT_MS,
+    query_timeout: SILENCE_MS,
     application_name: 'latchkey',
     types: types as never,
     // What is asked for without waiting is sent without waiting (`together`).
@@ -160,6 +174,7 @@ function translate(error: unknown): unknown {
     return /timeout|terminated|not queryable|closed/i.test(text) ? storageUnavailable(error) : error;
   }
   if (code === '23505') return new UniqueViolation(error);
+  if (code === '23503') return new OwnerGone(error);
   if (code === '40001' || code === '40P01' || isOutOfDate(error)) return new Contention(error);
   return UNAVAILABLE.test(code) || BROKEN_SOCKET.test(code) ? storageUnavailable(error) : error;
 }

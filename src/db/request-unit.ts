@@ -11,6 +11,8 @@ interface Gathered {
   kept: (Claim | Unit<void>)[];
   /** The commit under way. */
   flushing: Promise<void> | undefined;
+  /** A compare-and-swap is kept or on its way: whether the request has won is not known yet. */
+  claiming: boolean;
   failure: { error: unknown } | undefined;
   ended: boolean;
 }
@@ -37,7 +39,9 @@ export function gatherWrites(engine: Engine): Database {
     const both = flushing ? Promise.all([flushing, flushed]).then(() => {}) : flushed;
     gathered.flushing = both;
     const done = () => {
-      if (gathered.flushing === both) gathered.flushing = undefined;
+      if (gathered.flushing !== both) return;
+      gathered.flushing = undefined;
+      gathered.claiming = gathered.kept.some((each) => typeof each === 'object' && each.lost);
     };
     both.then(done, done);
     return both;
@@ -54,8 +58,9 @@ export function gatherWrites(engine: Engine): Database {
   }
 
   async function afterThose<Result>(gathered: Gathered, write: () => Promise<Result>): Promise<Result> {
+    const { claiming } = gathered;
     const before = flush(gathered);
-    if (engine.dialect === 'postgres') {
+    if (engine.dialect === 'postgres' || claiming) {
       await before;
       return write();
     }
@@ -98,12 +103,13 @@ export function gatherWrites(engine: Engine): Database {
     async claim(lost, sql, ...params) {
       const gathered = current();
       const claimed = { sql, params, lost };
-      if (gathered) gathered.kept.push(claimed);
-      else await store([claimed]);
+      if (!gathered) return store([claimed]);
+      gathered.kept.push(claimed);
+      gathered.claiming = true;
     },
 
     async request<Result>(request: () => Promise<Result>): Promise<Result> {
-      const gathered: Gathered = { kept: [], flushing: undefined, failure: undefined, ended: false };
+      const gathered: Gathered = { kept: [], flushing: undefined, claiming: false, failure: undefined, ended: false };
       try {
         return await requests.run(gathered, request);
       } finally {

@@ -1,6 +1,6 @@
-/** What better-sqlite3 throws, in our words. */
+/** What an error of SQLite means to whoever asked. */
 import Sqlite from 'better-sqlite3';
-import { storageUnavailable, UniqueViolation } from './database.ts';
+import { OwnerGone, storageUnavailable, UniqueViolation } from './database.ts';
 
 function codeOf(error: unknown): string {
   return error instanceof Sqlite.SqliteError ? error.code : '';
@@ -13,9 +13,10 @@ export function isBusy(error: unknown): boolean {
 
 const UNAVAILABLE = /^SQLITE_(BUSY|LOCKED|FULL|IOERR|READONLY|CANTOPEN|PROTOCOL|NOMEM|CORRUPT|NOTADB)/;
 
-/** A failure in the words that stores know; anything else as it is. */
+/** As the callers know it: an error of ours where there is one for it. */
 export function translate(error: unknown): unknown {
   const code = codeOf(error);
   if (code === 'SQLITE_CONSTRAINT_UNIQUE' || code === 'SQLITE_CONSTRAINT_PRIMARYKEY') return new UniqueViolation(error);
+  if (code === 'SQLITE_CONSTRAINT_FOREIGNKEY') return new OwnerGone(error);
   return UNAVAILABLE.test(code) ? storageUnavailable(error) : error;
 }

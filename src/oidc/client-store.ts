@@ -47,25 +47,35 @@ export function createClientStore({ db, keyring }: { db: Database; keyring: Keyr
       return row && opened(row);
     },
 
-    /** Steps, as is `remove`. */
-    *save(client: { metadata: ClientMetadata; name: string; source: ClientSource; enabled: boolean }) {
+    /**
+     * Steps, as is `remove`. Compare-and-swap: false when the row is no longer the one that was read as `known`, or when
+     * there is one and none was known. The time of a change is the version of its row, so it only goes forward.
+     */
+    *save(client: Pick<StoredClient, 'metadata' | 'name' | 'source' | 'enabled'>, known: StoredClient | undefined) {
       const { client_id: id, client_secret: secret, ...metadata } = client.metadata;
-      const now = Date.now();
-      yield* run(
-        `INSERT INTO clients (client_id, name, metadata, secret, source, enabled, created_at, updated_at)
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?)
-         ON CONFLICT (client_id) DO UPDATE SET name = excluded.name, metadata = excluded.metadata,
-           secret = excluded.secret, source = excluded.source, enabled = excluded.enabled,
-           updated_at = excluded.updated_at`,
-        id,
+      const values = [
         client.name,
         JSON.stringify(metadata),
         secret === undefined ? null : keyring.seal('client', secret, context(id)),
         client.source,
         client.enabled ? 1 : 0,
-        now,
-        now,
-      );
+      ];
+      const now = Date.now();
+      const changed = known
+        ? yield* run(
+            `UPDATE clients SET name = ?, metadata = ?, secret = ?, source = ?, enabled = ?, updated_at = ?
+             WHERE client_id = ? AND updated_at = ? AND created_at = ?`,
+            ...values,
+            Math.max(now, known.updatedAt + 1),
+            ...[id, known.updatedAt, known.createdAt],
+          )
+        : yield* run(
+            `INSERT INTO clients (name, metadata, secret, source, enabled, created_at, updated_at, client_id)
+             VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (client_id) DO NOTHING`,
+            ...values,
+            ...[now, now, id],
+          );
+      return changed === 1;
     },
 
     *remove(clientId: string) {

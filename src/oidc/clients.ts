@@ -6,11 +6,13 @@ import { type EventType, OPERATOR, type Origin, SYSTEM } from '../audit/events.t
 import type { Database } from '../db/database.ts';
 import { AppError } from '../errors.ts';
 import { defaultScopes } from './claims.ts';
+import { nameOf, needsSecret, newSecret, originsOf, sameMembers } from './client-members.ts';
 import type { ClientMetadata, ClientSource, ClientStore, StoredClient } from './client-store.ts';
 
 /** How stale a client may be on an instance that did not change it. */
 const STALE_MS = 1000;
-const PUBLIC_METHODS = new Set(['none', 'private_key_jwt']);
+/** Of one change that meets others of the same client. */
+const ATTEMPTS = 10;
 
 export interface ClientsOptions {
   db: Database;
@@ -29,11 +31,18 @@ export interface NewClient {
   by?: Origin;
 }
 
-type Change = { type: EventType; by: Origin; source: ClientSource; enabled: boolean };
+interface Change {
+  type: EventType;
+  by: Origin;
+  source: ClientSource;
+  enabled: boolean;
+  metadata: ClientMetadata;
+}
 
 export function createClients({ db, audit, store, validate, resourceScopes }: ClientsOptions) {
   const cache = new LRUCache<string, { client: StoredClient | undefined }>({ max: 1000, ttl: STALE_MS });
   const completed = new WeakMap<StoredClient, ClientMetadata>();
+  /** `until` by the monotonic clock. */
   let origins: { until: number; known: Set<string> } | undefined;
 
   function forget(clientId: string): void {
@@ -49,21 +58,37 @@ export function createClients({ db, audit, store, validate, resourceScopes }: Cl
     return client;
   }
 
-  async function existing(clientId: string): Promise<StoredClient> {
-    const client = await store.find(clientId);
-    if (!client) throw new AppError('not_found', { message: `There is no client ${clientId}.` });
-    return client;
-  }
+  const changeExisting = (clientId: string, changeOf: (client: StoredClient) => Change) =>
+    change(clientId, (client) => {
+      if (!client) throw new AppError('not_found', { message: `There is no client ${clientId}.` });
+      return changeOf(client);
+    });
 
-  async function save(metadata: ClientMetadata, { type, by, source, enabled }: Change): Promise<ClientMetadata> {
+  /** False when somebody else has changed the client since it was read as `known`: then nothing is done. */
+  async function save({ type, by, ...client }: Change, known?: StoredClient): Promise<boolean> {
+    const { metadata, source, enabled } = client;
     await checked(metadata);
-    const client = metadata.client_id;
-    await db.write(function* () {
-      yield* store.save({ metadata, name: nameOf(metadata), source, enabled });
-      yield* audit.record({ type, client, by, details: { source, enabled } });
+    const saved = await db.write(function* () {
+      if (!(yield* store.save({ ...client, name: nameOf(metadata) }, known))) return false;
+      yield* audit.record({ type, client: metadata.client_id, by, details: { source, enabled } });
+      return true;
     });
     forget(metadata.client_id);
-    return metadata;
+    return saved;
+  }
+
+  /** Changes the client as it is at that moment: what others change of it meanwhile stays. `undefined` changes nothing. */
+  async function change(
+    clientId: string,
+    changeOf: (known: StoredClient | undefined) => Change | undefined,
+  ): Promise<ClientMetadata> {
+    for (let attempt = 1; attempt <= ATTEMPTS; attempt += 1) {
+      const known = await store.find(clientId);
+      const wanted = changeOf(known);
+      if (!wanted) return known?.metadata as ClientMetadata;
+      if (await save(wanted, known)) return wanted.metadata;
+    }
+    throw new AppError('conflict', { message: `The client ${clientId} is being changed by others. Try again.` });
   }
 
   async function remove(clientId: string, by: Origin): Promise<boolean> {
@@ -112,12 +137,16 @@ export function createClients({ db, audit, store, validate, resourceScopes }: Cl
      * @throws AppError conflict when the id is taken, invalid_request when the metadata is not valid (RFC 7591). */
     async create({ metadata, source, enabled = true, by = madeBy(source) }: NewClient): Promise<ClientMetadata> {
       const clientId = (metadata['client_id'] as string | undefined) ?? randomBytes(12).toString('base64url');
-      if (await store.find(clientId)) {
-        throw new AppError('conflict', { message: `There is a client ${clientId} already.` });
-      }
       const secret = metadata['client_secret'] ?? (needsSecret(metadata) ? newSecret() : undefined);
-      const complete = { ...metadata, client_id: clientId, ...(secret ? { client_secret: secret } : {}) };
-      return save(complete as ClientMetadata, { type: 'client.created', by, source, enabled });
+      const complete = {
+        ...metadata,
+        client_id: clientId,
+        ...(secret ? { client_secret: secret } : {}),
+      } as ClientMetadata;
+      return change(clientId, (known) => {
+        if (known) throw new AppError('conflict', { message: `There is a client ${clientId} already.` });
+        return { type: 'client.created', by, source, enabled, metadata: complete };
+      });
     },
 
     /** Changes the given members; `undefined` removes one. */
@@ -127,26 +156,27 @@ export function createClients({ db, audit, store, validate, resourceScopes }: Cl
       enabled?: boolean,
       by: Origin = OPERATOR,
     ): Promise<ClientMetadata> {
-      const client = await existing(clientId);
-      const merged = { ...client.metadata, ...changes, client_id: clientId } as ClientMetadata;
-      for (const [member, value] of Object.entries(merged)) if (value === undefined) delete merged[member];
-      if (needsSecret(merged)) merged.client_secret ??= newSecret();
-      else delete merged.client_secret;
-      const { source } = client;
-      return save(merged, { type: 'client.updated', by, source, enabled: enabled ?? client.enabled });
+      return changeExisting(clientId, (client) => {
+        const merged = { ...client.metadata, ...changes, client_id: clientId } as ClientMetadata;
+        for (const [member, value] of Object.entries(merged)) if (value === undefined) delete merged[member];
+        if (needsSecret(merged)) merged.client_secret ??= newSecret();
+        else delete merged.client_secret;
+        const { source } = client;
+        return { type: 'client.updated', by, source, enabled: enabled ?? client.enabled, metadata: merged };
+      });
     },
 
     /** A new secret at once; the old one stops working within a second. */
     async rotateSecret(clientId: string, by: Origin = OPERATOR): Promise<ClientMetadata> {
-      const client = await existing(clientId);
-      if (!needsSecret(client.metadata)) {
-        throw new AppError('conflict', {
-          message: `The client ${clientId} has no secret: its token_endpoint_auth_method needs none.`,
-        });
-      }
-      const { source, enabled } = client;
-      const renewed = { ...client.metadata, client_secret: newSecret() };
-      return save(renewed, { type: 'client.secret_rotated', by, source, enabled });
+      return changeExisting(clientId, ({ metadata, source, enabled }) => {
+        if (!needsSecret(metadata)) {
+          throw new AppError('conflict', {
+            message: `The client ${clientId} has no secret: its token_endpoint_auth_method needs none.`,
+          });
+        }
+        const renewed = { ...metadata, client_secret: newSecret() };
+        return { type: 'client.secret_rotated', by, source, enabled, metadata: renewed };
+      });
     },
 
     async remove(clientId: string, by: Origin = OPERATOR): Promise<void> {
@@ -163,24 +193,17 @@ export function createClients({ db, audit, store, validate, resourceScopes }: Cl
     ) {
       const present = (await store.all()).filter((client) => client.source === source);
       for (const { enabled = true, ...metadata } of wanted) {
-        const known = await store.find(metadata.client_id);
-        if (known && known.source !== source) {
-          throw new AppError('conflict', {
-            message: `The client ${metadata.client_id} was made by ${known.source}; give it another id or remove that one.`,
-          });
-        }
-        const secret =
-          metadata['client_secret'] ??
-          known?.metadata.client_secret ??
-          (needsSecret(metadata) ? newSecret() : undefined);
-        const complete = {
-          ...metadata,
-          ...(secret && needsSecret(metadata) ? { client_secret: secret } : {}),
-        } as ClientMetadata;
-        if (!known || known.enabled !== enabled || !sameMembers(known.metadata, complete)) {
+        await change(metadata.client_id, (known) => {
+          if (known && known.source !== source) throw madeElsewhere(known);
+          const secret = metadata['client_secret'] ?? known?.metadata.client_secret ?? newSecret();
+          const complete = {
+            ...metadata,
+            ...(secret && needsSecret(metadata) ? { client_secret: secret } : {}),
+          } as ClientMetadata;
+          if (known?.enabled === enabled && sameMembers(known.metadata, complete)) return undefined;
           const type = known ? 'client.updated' : 'client.created';
-          await save(complete, { type, by: SYSTEM, source, enabled });
-        }
+          return { type, by: SYSTEM, source, enabled, metadata: complete };
+        });
       }
       for (const { metadata } of present) {
         if (!wanted.some((client) => client.client_id === metadata.client_id)) {
@@ -191,45 +214,23 @@ export function createClients({ db, audit, store, validate, resourceScopes }: Cl
 
     /** Whether some client is registered for this web origin (scheme, host and port). */
     async originAllowed(origin: string): Promise<boolean> {
-      if (!origins || origins.until < Date.now()) {
+      if (!origins || origins.until < performance.now()) {
         const known = new Set<string>();
         for (const client of await store.all())
           if (client.enabled) for (const each of originsOf(client.metadata)) known.add(each);
-        origins = { until: Date.now() + STALE_MS, known };
+        origins = { until: performance.now() + STALE_MS, known };
       }
       return origins.known.has(origin);
     },
   };
 }
 
-const madeBy = (source: ClientSource): Origin => (source === 'cli' ? OPERATOR : SYSTEM);
-
-export type Clients = ReturnType<typeof createClients>;
-
-/** Web origins that a client may call from: those of its redirect URIs (RFC 6454). */
-export function originsOf(metadata: Record<string, unknown>): string[] {
-  const uris = Array.isArray(metadata['redirect_uris']) ? (metadata['redirect_uris'] as string[]) : [];
-  return uris.flatMap((uri) => {
-    const origin = URL.parse(uri)?.origin;
-    return origin && origin !== 'null' ? [origin] : [];
+function madeElsewhere({ metadata, source }: StoredClient): AppError {
+  return new AppError('conflict', {
+    message: `The client ${metadata.client_id} was made by ${source}; give it another id or remove that one.`,
   });
 }
 
-export function nameOf(metadata: Record<string, unknown>): string {
-  const name = metadata['client_name'];
-  return typeof name === 'string' && name !== '' ? name : String(metadata['client_id']);
-}
+const madeBy = (source: ClientSource): Origin => (source === 'cli' ? OPERATOR : SYSTEM);
 
-function needsSecret(metadata: Record<string, unknown>): boolean {
-  return !PUBLIC_METHODS.has((metadata['token_endpoint_auth_method'] as string | undefined) ?? 'client_secret_basic');
-}
-
-/** 256 random bits. */
-function newSecret(): string {
-  return randomBytes(32).toString('base64url');
-}
-
-function sameMembers(left: object, right: object): boolean {
-  const sorted = (value: object) => JSON.stringify(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1)));
-  return sorted(left) === sorted(right);
-}
+export type Clients = ReturnType<typeof createClients>;

@@ -5,7 +5,8 @@
 import { errors, type KoaContextWithOIDC } from 'oidc-provider';
 import { AppError } from '../errors.ts';
 import { READ_ONLY } from './provider.ts';
-import type { Refuse } from './refusal.ts';
+import { isAuthorization, type Refuse } from './refusal.ts';
+import { ownerGone } from './unavailable.ts';
 
 export interface OneUnitOptions {
   inRequest(work: () => Promise<void>): Promise<void>;
@@ -30,6 +31,11 @@ export function createOneUnit({ inRequest, refuse, overtaken, onBug }: OneUnitOp
       if (error instanceof errors.OIDCProviderError) return overtaken(ctx, error);
       if (error instanceof AppError && error.code === 'interaction_expired') {
         return refuse(ctx, { status: error.status, error: 'access_denied', description: error.message });
+      }
+      const gone = ownerGone(error);
+      if (gone) {
+        const code = isAuthorization(ctx.path) ? 'access_denied' : 'invalid_grant';
+        return refuse(ctx, { status: 400, error: code, description: gone.message });
       }
       onBug(error, ctx);
       if (!(error instanceof AppError)) {

@@ -1,4 +1,4 @@
-/** PostgreSQL crashes and comes back under load. */
+/** PostgreSQL crashes, or falls silent, and comes back under load. */
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { startIssuer } from '../support/issuer.ts';
@@ -49,4 +49,51 @@ const restarted: Proof<{ rounds: number }> = {
   },
 };
 
-export const proofs = [restarted];
+/** Above the client's own bound for a statement. */
+const HEALED_MS = 15_000;
+
+const frozen: Proof<{ rounds: number }> = {
+  fault: 'PostgreSQL, or every connection to it, is frozen under load',
+  promise:
+    '503 with Retry-After while it is silent, back within 2 s of its return, within 15 s when new connections work',
+  few: { rounds: 1 },
+  full: { rounds: 6 },
+
+  async run(t, { rounds }) {
+    const postgres = await startCrashingPostgres();
+    t.after(() => postgres.stop());
+    const issuer = await startIssuer(t, { env: { LATCHKEY_DATABASE_URL: await postgres.database() } });
+    // More of them than connections: some find all connections lent out.
+    const traffic = await startTraffic(t, issuer, { workers: 20, restMs: 50 });
+    const isBack = async () => (await fetch(`${issuer.url}/readyz`)).status === 200;
+    const goodAfter = (n: number) => async () => traffic.answers.slice(n).some((each) => judged(each) === 'good');
+    const back: number[] = [];
+    const healed: number[] = [];
+    for (let round = 0; round < rounds; round += 1) {
+      await pause(between(300, 800));
+      const thaw = postgres.freeze('all');
+      t.after(thaw);
+      await pause(between(4000, 6000));
+      thaw();
+      back.push(await until('ready again', isBack));
+      await until('good answers again', goodAfter(traffic.answers.length));
+      const release = postgres.freeze('connections');
+      t.after(release);
+      // What was on its way is done.
+      await pause(500);
+      healed.push(await until('good answers of new connections', goodAfter(traffic.answers.length), HEALED_MS + 5000));
+      await until('ready on new connections', isBack);
+      release();
+    }
+    await traffic.stop();
+    assert.deepEqual(wrongOf(traffic.answers), []);
+    const away = traffic.answers.filter((answer) => judged(answer) === 'away').length;
+    assert.ok(away > 0, 'the fault was felt');
+    assert.ok(Math.max(...back) <= 2000, `back after ${back.map(Math.round)} ms`);
+    assert.ok(Math.max(...healed) <= HEALED_MS, `healed after ${healed.map(Math.round)} ms`);
+    const [slowest, longest] = [Math.round(quantile(back, 1)), Math.round(quantile(healed, 1))];
+    return `${traffic.answers.length} requests, ${away} told to come again, 0 wrong; ready ${slowest} ms after it at most, ${longest} ms after its connections froze`;
+  },
+};
+
+export const proofs = [restarted, frozen];

@@ -1,7 +1,7 @@
 /** The n-th statement of a flow fails, once or from then on: no success is told of what is half done. */
 import assert from 'node:assert/strict';
 import type { TestContext } from 'node:test';
-import { type Database, storageUnavailable } from '../../src/db/database.ts';
+import { type Database, type Engine, storageUnavailable } from '../../src/db/database.ts';
 import type { Statement, Steps, Unit, Value } from '../../src/db/statement.ts';
 import { startApp, type TestApp } from '../support/app.ts';
 import {
@@ -22,16 +22,28 @@ interface Fault {
   left: number;
   persistent: boolean;
   hits: number;
+  /** Of these, the ones that write. */
+  writes: number;
+  /** Writing statements that came by, struck or not. */
+  seen: number;
 }
 
-/** Breaks the database of a running application in place: every store holds the same object. */
+/**
+ * Breaks the database of a running application in place, below what gathers the writes of a request: what a store asks
+ * for at once, what is kept until the request is answered, and reads that wait for neither all go through the engine,
+ * which is what `committed` is.
+ */
 function breakable(db: Database): Fault {
-  const fault: Fault = { left: Number.POSITIVE_INFINITY, persistent: false, hits: 0 };
-  const { one, all, write } = db;
-  const strike = () => {
+  const fault: Fault = { left: Number.POSITIVE_INFINITY, persistent: false, hits: 0, writes: 0, seen: 0 };
+  const engine = db.committed as Engine;
+  assert.ok('write' in engine && !('later' in engine), 'what is broken is the engine itself');
+  const { one, all, run, write, batch } = engine;
+  const strike = (want: Statement['want']) => {
+    if (want === 'run') fault.seen += 1;
     fault.left -= 1;
     if (fault.left > 0 || (fault.left < 0 && !fault.persistent)) return;
     fault.hits += 1;
+    if (want === 'run') fault.writes += 1;
     throw storageUnavailable(new Error('a statement that was made to fail'));
   };
   function* struck<Result>(unit: Unit<Result>): Steps<Result> {
@@ -40,7 +52,7 @@ function breakable(db: Database): Fault {
     while (!step.done) {
       let answer: unknown;
       try {
-        strike();
+        strike(step.value.want);
         answer = yield step.value as Statement;
       } catch (error) {
         step = steps.throw(error);
@@ -50,27 +62,35 @@ function breakable(db: Database): Fault {
     }
     return step.value;
   }
-  const broken: Pick<Database, 'one' | 'all' | 'run' | 'write'> = {
+  const broken: Omit<Engine, 'dialect' | 'settled' | 'close'> = {
     async one<Row>(sql: string, ...params: Value[]) {
-      strike();
+      strike('one');
       return one<Row>(sql, ...params);
     },
     async all<Row>(sql: string, ...params: Value[]) {
-      strike();
+      strike('all');
       return all<Row>(sql, ...params);
     },
     async run(sql, ...params) {
-      return broken.write(function* () {
-        return (yield { sql, params, want: 'run' }) as number;
-      });
+      strike('run');
+      return run(sql, ...params);
     },
     write: (unit) => write(() => struck(unit)),
+    // Statements that are sent together are one transaction: whichever of them fails, none is done.
+    ...(batch && {
+      async batch(statements) {
+        for (const _each of statements) strike('run');
+        return batch(statements);
+      },
+    }),
   };
-  Object.assign(db, broken);
+  Object.assign(engine, broken);
   return fault;
 }
 
 interface Flow {
+  /** As many writes at least can be struck, and are where each is: fewer mean that the proof has lost sight of some. */
+  writes: number;
   /** Prepares, without faults. @returns the step that a fault hits, true when it was told to have succeeded, */
   begin(app: TestApp): Promise<{ attempt(): Promise<boolean>; check(told: boolean): Promise<void> }>;
 }
@@ -97,6 +117,7 @@ async function canSignIn(app: TestApp, email: string, password: string): Promise
 let number = 0;
 const FLOWS: Record<string, Flow> = {
   register: {
+    writes: 15,
     async begin(app) {
       number += 1;
       const email = `register${number}@example.com`;
@@ -116,6 +137,7 @@ const FLOWS: Record<string, Flow> = {
     },
   },
   'sign-in and code': {
+    writes: 10,
     async begin(app) {
       const person = await somebody(app);
       const client = await app.client(PUBLIC);
@@ -145,6 +167,7 @@ const FLOWS: Record<string, Flow> = {
     },
   },
   refresh: {
+    writes: 3,
     async begin(app) {
       const client = await app.client(PUBLIC);
       const { tokens } = await signedIn(app, { client });
@@ -163,6 +186,7 @@ const FLOWS: Record<string, Flow> = {
     },
   },
   'end other sessions': {
+    writes: 8,
     async begin(app) {
       const client = await app.client(PUBLIC);
       const person = await somebody(app);
@@ -179,6 +203,7 @@ const FLOWS: Record<string, Flow> = {
     },
   },
   'password change': {
+    writes: 14,
     async begin(app) {
       const client = await app.client(PUBLIC);
       const person = await somebody(app);
@@ -211,24 +236,30 @@ const statements: Proof<{ step: number }> = {
     const app = await startApp(t, { onLog: () => {} });
     const fault = breakable(app.services.db);
     const met: string[] = [];
-    for (const [name, { begin }] of Object.entries(FLOWS)) {
+    for (const [name, { writes, begin }] of Object.entries(FLOWS)) {
       let count = 0;
+      let struck = 0;
       for (const persistent of [false, true]) {
         for (let n = 1; n < 1000; n += step) {
           const { attempt, check } = await begin(app);
-          Object.assign(fault, { left: n, persistent, hits: 0 });
+          Object.assign(fault, { left: n, persistent, hits: 0, writes: 0, seen: 0 });
           const told = await attempt().catch(() => false);
-          const { hits } = fault;
+          const { hits, seen } = fault;
+          struck += fault.writes;
           fault.left = Number.POSITIVE_INFINITY;
           await check(told).catch((error: Error) => {
             error.message = `${name}, statement ${n}${persistent ? ' and on' : ''}: ${error.message}`;
             throw error;
           });
-          if (hits === 0) break;
+          if (hits === 0) {
+            assert.ok(seen >= writes, `${name}: only ${seen} writes can be struck, of at least ${writes}`);
+            break;
+          }
           count += 1;
         }
       }
-      met.push(`${name} ${count}`);
+      if (step === 1) assert.ok(struck >= 2 * writes, `${name}: only ${struck} writes were struck`);
+      met.push(`${name} ${count} (${struck} of them writes)`);
     }
     return `faults met: ${met.join(', ')}; 0 violations`;
   },

@@ -1,7 +1,7 @@
 /** A PostgreSQL that can be stopped as a crash stops it, and started again on the same data, by its own pg_ctl. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { chmodSync, mkdtempSync, rmSync, statSync } from 'node:fs';
+import { chmodSync, mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -20,6 +20,9 @@ export interface CrashingPostgres {
   crash(): Promise<void>;
   /** Resolves when it answers again. */
   start(): Promise<void>;
+  /** Stops its processes where they are: all of them, or those of connections alone. Nobody is told, nothing is closed.
+   * @returns what lets them go on. */
+  freeze(which: 'all' | 'connections'): () => void;
   stop(): Promise<void>;
 }
 
@@ -71,9 +74,31 @@ export async function startCrashingPostgres(): Promise<CrashingPostgres> {
       await start();
       running = true;
     },
+    freeze(which) {
+      const postmaster = Number(readFileSync(join(data, 'postmaster.pid'), 'utf8').split('\n')[0]);
+      const children = readFileSync(`/proc/${postmaster}/task/${postmaster}/children`, 'utf8')
+        .trim()
+        .split(' ')
+        .map(Number);
+      // A process of a connection calls itself "postgres: user database address(port) …".
+      const connected = children.filter((pid) => /\(\d+\)/.test(readFileSync(`/proc/${pid}/cmdline`, 'utf8')));
+      const frozen = which === 'all' ? [postmaster, ...children] : connected;
+      for (const pid of frozen) process.kill(pid, 'SIGSTOP');
+      return () => {
+        for (const pid of frozen) alive(pid) && process.kill(pid, 'SIGCONT');
+      };
+    },
     async stop() {
       if (running) await control('-m', 'immediate', '-w', 'stop');
       rmSync(root, { recursive: true, force: true });
     },
   };
+}
+
+function alive(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch {
+    return false;
+  }
 }
