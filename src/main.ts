@@ -20,6 +20,9 @@ interface Configuration {
   log: Logger;
 }
 
+/** Commands that make no database where there is none. */
+const MAKES_NONE = ['restore', 'healthcheck'];
+
 const readFile = (path: string) => readFileSync(path, 'utf8');
 let loaded: Configuration | undefined;
 
@@ -31,7 +34,8 @@ function configuration(): Configuration {
     const secrets = ensureDevelopmentSecrets({ dataDir: settings.dataDir });
     settings.secretKeys = [secrets.secretKey];
     const { url, file: database } = databaseTarget(settings);
-    if (!secrets.made && !url && !existsSync(database)) warnings.push(databaseGone(database));
+    const makesOne = !MAKES_NONE.includes(process.argv[2] ?? 'serve');
+    if (makesOne && !secrets.made && !url && !existsSync(database)) warnings.push(databaseGone(database));
   }
   // What a command prints is for its caller; only a server's log is its output.
   const serving = (process.argv[2] ?? 'serve') === 'serve';

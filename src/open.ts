@@ -16,8 +16,10 @@ type CommandServices = import('./cli/services.ts').Services;
 /** With a schema that is behind, only `migrate` and `pending` work, unless development mode brings it up to date. */
 export async function openForCommand(options: ServeOptions): Promise<CommandServices> {
   const target = databaseTarget(options.settings);
+  /** In production only `migrate` makes a database: an empty one in a wrong place would be in the way of a restore. */
+  const existing = { ...target, mustExist: !options.settings.development };
   const pending = async () => {
-    const database = await connect(target);
+    const database = await connect(existing);
     try {
       return await pendingMigrations(database, migrationsDir);
     } finally {
@@ -41,7 +43,7 @@ export async function openForCommand(options: ServeOptions): Promise<CommandServ
 
   /** Without the keyring: what is asked about may be that it does not open. */
   async function secrets() {
-    rows ??= await connect(target);
+    rows ??= await connect(existing);
     return createSecrets({
       store: createDataKeyStore(rows),
       secretKeys: options.settings.secretKeys,

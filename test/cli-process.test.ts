@@ -1,6 +1,8 @@
 /** The command line as a process: its streams and exit codes, and what it changes under a running instance. */
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
+import { readdirSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
 import { test } from 'node:test';
 import { setTimeout as pause } from 'node:timers/promises';
 import { startApp } from './support/app.ts';
@@ -66,4 +68,48 @@ test('a running instance sends what is invited, and takes a client, its new secr
 
   const mail = await app.mail('ada@example.com');
   assert.ok(mail.text.includes(invited.json.link));
+});
+
+test('in production only migrate makes a database, and a restore is not in its own way', async (t) => {
+  const production = {
+    LATCHKEY_ISSUER: 'https://id.example.com',
+    LATCHKEY_SMTP_URL: 'smtp://127.0.0.1:1',
+    LATCHKEY_MAIL_FROM: 'id@example.com',
+    LATCHKEY_ARGON2_MEMORY_KIB: '19456',
+    LATCHKEY_ARGON2_PASSES: '2',
+  };
+  const cli = commandLine(t, production);
+  const there = () => readdirSync(cli.dataDir);
+  for (const command of [
+    'users list',
+    'users create --email ada@example.com --name Ada',
+    'sessions list ada@example.com',
+    'clients list',
+    'keys list',
+    'audit list',
+    'outbox list',
+    'secrets status',
+    'secrets rotate',
+    'backup --to copy.db',
+    'restore --in-place --yes',
+  ]) {
+    const said = await cli.run(command.split(' '));
+    assert.equal(said.code, 69, `${command}: ${said.err}`);
+    assert.match(said.err, /There is no database at .*latchkey\.db/, command);
+    assert.deepEqual(there(), [], command);
+  }
+  assert.equal((await cli.run(['migrate'])).code, 0);
+  assert.equal((await cli.run(['users', 'list'])).code, 0);
+});
+
+test('a restore in development says nothing of a new, empty database', async (t) => {
+  const cli = commandLine(t, { LATCHKEY_SECRET_KEY: '' });
+  assert.equal((await cli.spawn(['users', 'list'])).code, 0);
+  const copy = join(cli.dataDir, 'copy.db');
+  assert.equal((await cli.spawn(['backup', '--to', copy])).code, 0);
+  for (const name of readdirSync(cli.dataDir)) if (name.startsWith('latchkey.db')) rmSync(join(cli.dataDir, name));
+  const restored = await cli.spawn(['restore', '--from', copy]);
+  assert.deepEqual([restored.code, restored.err], [0, '']);
+  for (const name of readdirSync(cli.dataDir)) if (name.startsWith('latchkey.db')) rmSync(join(cli.dataDir, name));
+  assert.match((await cli.spawn(['users', 'list'])).err, /the database is gone: a new, empty one is made/);
 });

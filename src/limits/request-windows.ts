@@ -23,7 +23,8 @@ export function createRequestWindows({ sql, artifacts }: { sql: SqlWindows; arti
     cheap(max: number): Windows {
       const size = Math.max(1, Math.floor(max / LEASED));
       const leased = createLeasedWindows({ count: sql.count, size });
-      return createPatientWindows(shared(leased), createMemoryWindows());
+      // Around SQL alone: a Redis that is slow has a patience of its own, and SQL goes on from it.
+      return shared(createPatientWindows(leased, createMemoryWindows()));
     },
   };
 }

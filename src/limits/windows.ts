@@ -106,15 +106,31 @@ export function createMemoryWindows({ sources = 100_000 }: { sources?: number } 
   };
 }
 
-/** For what nobody guesses at: a store that takes no writes now does not close pages that only read. */
+/** How long a request that only reads waits for its count. */
+const COUNT_PATIENCE_MS = 100;
+
+/**
+ * For what nobody guesses at: a store that takes no writes now does not close, nor hold up, pages that only read. A hit
+ * that the store took late is counted in both.
+ */
 export function createPatientWindows(windows: Windows, otherwise: Windows): Windows {
   return {
-    hit: (key, durationMs) =>
-      windows.hit(key, durationMs).catch((error: unknown) => {
-        if (error instanceof AppError && error.code === 'storage_unavailable') return otherwise.hit(key, durationMs);
+    async hit(key, durationMs) {
+      const counting = windows.hit(key, durationMs).catch((error: unknown) => {
+        if (error instanceof AppError && error.code === 'storage_unavailable') return undefined;
         throw error;
-      }),
+      });
+      return (await inTime(counting)) ?? otherwise.hit(key, durationMs);
+    },
   };
+}
+
+/** Undefined when it takes too long; what comes of it later is nobody's. */
+function inTime<Value>(work: Promise<Value>): Promise<Value | undefined> {
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(resolve, COUNT_PATIENCE_MS, undefined);
+    work.then(resolve, reject).finally(() => clearTimeout(timer));
+  });
 }
 
 /** A bound that reserves nothing: with `max` the cache would hold megabytes for nobody. */
