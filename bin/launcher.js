@@ -4,7 +4,7 @@
  */
 import { spawn } from 'node:child_process';
 import { accessSync, constants, mkdirSync } from 'node:fs';
-import { constants as system } from 'node:os';
+import { cpus, constants as system } from 'node:os';
 import { dirname, join } from 'node:path';
 import { isatty } from 'node:tty';
 import { fileURLToPath } from 'node:url';
@@ -22,6 +22,7 @@ export function launch(args) {
   const env = { ...process.env };
   env.NODE_COMPILE_CACHE ??= compileCache();
   if (!env.NODE_COMPILE_CACHE) delete env.NODE_COMPILE_CACHE;
+  env.UV_THREADPOOL_SIZE ??= String(threads());
   if (isNode24(process.versions.node)) return become([...process.execArgv, ...FLAGS, ...args], env);
   const shipped = join(root, 'node_modules', `node-${process.platform}-${process.arch}`, 'bin', 'node');
   if (!allowed(shipped, constants.X_OK)) return refuse('none came with the packages for this system');
@@ -63,6 +64,11 @@ function refuse(reason) {
       'Install Node 24, or run npm ci again without --omit=optional on Linux (x64 or arm64, glibc).\n',
   );
   process.exit(EXIT_CONFIG);
+}
+
+/** One for each password that is hashed at once, and Node's usual four for the disk and the signatures. */
+function threads() {
+  return cpus().length + 4;
 }
 
 /** Where V8 keeps compiled code, which makes the next start faster; nowhere when the folder can't be written. */

@@ -15,25 +15,33 @@ export interface Journal {
    * `storage_unavailable` as long as the device fails.
    */
   sync(): Promise<void>;
-  /** The same where another process has committed since the last time, and nothing to wait for otherwise. */
+  /** The same where another process has committed since the last time, or the device failed; else nothing to wait for. */
   syncOthers(): Promise<void> | undefined;
-  close(): void;
+  /** Ends when no sync is under way. */
+  close(): Promise<void>;
 }
 
 /** @param filename of the database; `:memory:` has no log. */
 export function openJournal(filename: string, connection: Sqlite.Database): Journal {
-  if (connection.memory) return { sync: async () => {}, syncOthers: () => undefined, close() {} };
+  if (connection.memory) return { sync: async () => {}, syncOthers: () => undefined, close: async () => {} };
   connection.prepare('SELECT count(*) FROM sqlite_master').get();
   // Locks are on other files: closing this one gives none of them up.
   const fd = openSync(`${filename}-wal`, 'r');
   const version = connection.prepare('PRAGMA data_version').pluck();
   let known = version.get();
   let others: Promise<void> | undefined;
-
+  let last: Promise<void> = Promise.resolve();
   /** What the system could not write, it forgets: after a fault only a checkpoint, which writes it anew, is believed. */
   let failed = false;
 
-  async function sync(): Promise<void> {
+  /** One after the other: an error is told to one of two that wait at once, and both have to hear of it. */
+  function sync(): Promise<void> {
+    const next = last.then(once, once);
+    last = next;
+    return next;
+  }
+
+  async function once(): Promise<void> {
     try {
       if (!failed) await dataSync(fd);
     } catch {
@@ -56,7 +64,7 @@ export function openJournal(filename: string, connection: Sqlite.Database): Jour
     sync,
     syncOthers() {
       const now = version.get();
-      if (now === known) return others;
+      if (now === known && !failed) return others;
       known = now;
       const synced = sync().finally(() => {
         if (others === synced) others = undefined;
@@ -64,6 +72,9 @@ export function openJournal(filename: string, connection: Sqlite.Database): Jour
       others = synced;
       return synced;
     },
-    close: () => closeSync(fd),
+    async close() {
+      await last.catch(() => {});
+      closeSync(fd);
+    },
   };
 }

@@ -186,16 +186,17 @@ export function openSqlite(filename: string, observe?: DatabaseObserver): Databa
     settled() {
       if (closed) return undefined;
       try {
-        return syncing ?? journal.syncOthers();
+        const others = journal.syncOthers();
+        return syncing && others ? Promise.all([syncing, others]).then(() => {}) : (syncing ?? others);
       } catch (error) {
         return Promise.reject(translate(error));
       }
     },
     async close() {
       if (closed) return;
-      while (queue.length > 0 || syncing) await new Promise((resolve) => setImmediate(resolve));
+      while (queue.length > 0 || syncing) await (syncing?.catch(() => {}) ?? pause());
       closed = true;
-      journal.close();
+      await journal.close();
       try {
         connection.pragma('wal_checkpoint(TRUNCATE)');
       } catch {
@@ -232,6 +233,8 @@ function configure(connection: Sqlite.Database): void {
     );
   }
 }
+
+const pause = () => new Promise<void>((resolve) => setImmediate(resolve));
 
 function plain(value: Value): string | number | bigint | Buffer | null {
   return value === undefined ? null : value;

@@ -111,7 +111,8 @@ export function createLane({ kind, handler, store, deadlineMs = DEADLINE_MS, ...
       .catch((error) => onFailure({ id: '-', kind, attempts: 0, dead: false }, error))
       .finally(() => {
         claiming = undefined;
-        schedule();
+        if (again && !stopped) wake();
+        else schedule();
       });
   }
 

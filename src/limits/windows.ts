@@ -107,7 +107,7 @@ export function createMemoryWindows({ sources = 100_000 }: { sources?: number } 
 }
 
 /** How long a request that only reads waits for its count. */
-const COUNT_PATIENCE_MS = 100;
+const COUNT_PATIENCE_MS = 300;
 
 /**
  * For what nobody guesses at: a store that takes no writes now does not close, nor hold up, pages that only read. A hit

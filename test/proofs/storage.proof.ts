@@ -131,10 +131,20 @@ const failing: Proof<{ rounds: number }> = {
     const traffic = await startTraffic(t, issuer, { users });
     const back: number[] = [];
     let away = 0;
+    const revoke = (token: unknown) => asClient(issuer, service, '/oauth2/revoke', `token=${token}`);
     for (let round = 0; round < rounds; round += 1) {
       const from = traffic.answers.length;
+      const { access_token: doomed } = await asClient(
+        issuer,
+        service,
+        '/oauth2/token',
+        'grant_type=client_credentials',
+      );
       line.fail(true);
       await until('not ready', async () => (await fetch(`${issuer.url}/readyz`)).status === 503, 5000);
+      for (let tries = 0; tries < 3; tries += 1) {
+        assert.equal((await revoke(doomed))['error'], 'temporarily_unavailable', 'nothing is said to be done');
+      }
       await pause(500);
       line.fail(false);
       back.push(await recovered(issuer, traffic.answers));
@@ -256,7 +266,8 @@ async function asClient(
 ): Promise<Record<string, unknown>> {
   const authorization = `Basic ${Buffer.from(`${client.client_id}:${client.client_secret}`).toString('base64')}`;
   const headers = { authorization, 'content-type': 'application/x-www-form-urlencoded' };
-  return (await (await fetch(issuer.url + path, { method: 'POST', headers, body })).json()) as Record<string, unknown>;
+  const text = await (await fetch(issuer.url + path, { method: 'POST', headers, body })).text();
+  return (text === '' ? {} : JSON.parse(text)) as Record<string, unknown>;
 }
 
 export const proofs = [locked, full, failing, damaged];
