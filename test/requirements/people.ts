@@ -172,9 +172,20 @@ export const PEOPLE_PROOFS: Proof[] = [
   ]),
   proof('A09', 'enumeration.test.ts', 'A09: the time that a wrong password takes says nothing of the account', [
     'src/accounts/authentication.ts',
-    'await passwords.verify(found?.passwordHash ?? null, input.password);',
-    'found ? await passwords.verify(found.passwordHash, input.password) : { valid: false, rehash: false };',
+    'await passwords.verify(owner?.passwordHash ?? null, input.password);',
+    'owner ? await passwords.verify(owner.passwordHash, input.password) : { valid: false, rehash: false };',
   ]),
+  {
+    id: 'A10',
+    file: 'epochs.test.ts',
+    test: 'a finished sign-in that was read a moment before a change',
+    within: 'SQLite',
+    change: {
+      file: 'src/sessions/beginning.ts',
+      from: 'standInLine(accountId, epoch)',
+      to: 'standInLine(accountId)',
+    },
+  },
   proof('A10', PEOPLE, 'A10: a forgotten password is reset by code, ends every session and signs nobody in', [
     'src/accounts/recovery.ts',
     "        yield* options.endSessions(accountId, { reason: 'password_reset', by });\n",
@@ -224,7 +235,7 @@ export const PEOPLE_PROOFS: Proof[] = [
   ),
   proof('S03', PEOPLE, 'S03: a sign-in that one browser began can not be finished in another', [
     'src/login/flows.ts',
-    'if (ctx.cookies.get(nameOf(uid), settings) !== uid) throw expired;',
+    "if (signedCookie(ctx.get('cookie'), nameOf(uid), cookieKeys) !== uid) throw expired();",
     '',
   ]),
   proof('S04', 'sessions.test.ts', 'S04: signing out on the account page ends the session on the server', [
