@@ -4,7 +4,6 @@ import type { Knex } from 'knex';
 export async function up(knex: Knex): Promise<void> {
   await knex.schema.alterTable('artifacts', (table) => {
     table.dropIndex(['grant_id']);
-    table.dropUnique(['user_code']);
   });
 }
 

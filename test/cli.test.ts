@@ -3,8 +3,10 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
 import { PassThrough, Writable } from 'node:stream';
 import { type TestContext, test } from 'node:test';
+import Sqlite from 'better-sqlite3';
 import type { Command } from 'commander';
 import { facts, json, safe, table } from '../src/cli/printing.ts';
 import { buildCommand } from '../src/cli/program.ts';
@@ -151,8 +153,13 @@ test('migrate applies and says what, then has nothing to do; in production nothi
   };
   const cli = commandLine(t, production);
   const early = await cli.run(['users', 'list']);
-  assert.deepEqual([early.code, early.out], [78, ''], early.err);
-  assert.match(early.err, /lacks the migrations 0001_secrets.*Run `latchkey migrate` first/);
+  assert.deepEqual([early.code, early.out], [69, ''], early.err);
+  assert.match(early.err, /There is no database at .*latchkey migrate/);
+  // What another release began has no table that this one asks for.
+  new Sqlite(join(cli.dataDir, 'latchkey.db')).exec('CREATE TABLE begun (id text)').close();
+  const behind = await cli.run(['users', 'list']);
+  assert.deepEqual([behind.code, behind.out], [78, ''], behind.err);
+  assert.match(behind.err, /lacks the migrations 0001_secrets.*Run `latchkey migrate` first/);
   const first = await cli.run(['migrate']);
   assert.equal(first.code, 0, first.err);
   assert.match(first.out, /^applied 0001_secrets\napplied 0002_accounts\n/);

@@ -89,7 +89,7 @@ for (const engine of ['SQLite', 'PostgreSQL']) {
       await nobodyIn(visitor, await visitor.submit(page, { code }, '/email/code$'), person, 'the mailed code');
     });
 
-    await t.test('a finished sign-in that was read a moment before a change', async () => {
+    await t.test('A10: a finished sign-in that was read a moment before a change', async () => {
       const person = await somebody(app);
       const visitor = firefox();
       const page = await begun(visitor);

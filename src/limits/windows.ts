@@ -106,31 +106,27 @@ export function createMemoryWindows({ sources = 100_000 }: { sources?: number } 
   };
 }
 
-/** How long a request that only reads waits for its count. */
-const COUNT_PATIENCE_MS = 300;
+/** Milliseconds for which a store that took no write is not asked again. */
+const ASIDE_MS = 2000;
 
 /**
- * For what nobody guesses at: a store that takes no writes now does not close, nor hold up, pages that only read. A hit
- * that the store took late is counted in both.
+ * For what nobody guesses at: a store that takes no writes now does not close pages that only read, and holds up the
+ * first that finds it so, not all.
  */
 export function createPatientWindows(windows: Windows, otherwise: Windows): Windows {
+  let asideUntil = Number.NEGATIVE_INFINITY;
   return {
     async hit(key, durationMs) {
-      const counting = windows.hit(key, durationMs).catch((error: unknown) => {
-        if (error instanceof AppError && error.code === 'storage_unavailable') return undefined;
-        throw error;
-      });
-      return (await inTime(counting)) ?? otherwise.hit(key, durationMs);
+      if (performance.now() < asideUntil) return otherwise.hit(key, durationMs);
+      try {
+        return await windows.hit(key, durationMs);
+      } catch (error) {
+        if (!(error instanceof AppError && error.code === 'storage_unavailable')) throw error;
+        asideUntil = performance.now() + ASIDE_MS;
+        return otherwise.hit(key, durationMs);
+      }
     },
   };
-}
-
-/** Undefined when it takes too long; what comes of it later is nobody's. */
-function inTime<Value>(work: Promise<Value>): Promise<Value | undefined> {
-  return new Promise((resolve, reject) => {
-    const timer = setTimeout(resolve, COUNT_PATIENCE_MS, undefined);
-    work.then(resolve, reject).finally(() => clearTimeout(timer));
-  });
 }
 
 /** A bound that reserves nothing: with `max` the cache would hold megabytes for nobody. */

@@ -117,7 +117,7 @@ async function canSignIn(app: TestApp, email: string, password: string): Promise
 let number = 0;
 const FLOWS: Record<string, Flow> = {
   register: {
-    writes: 15,
+    writes: 12,
     async begin(app) {
       number += 1;
       const email = `register${number}@example.com`;

@@ -178,7 +178,7 @@ export const PEOPLE_PROOFS: Proof[] = [
   {
     id: 'A10',
     file: 'epochs.test.ts',
-    test: 'a finished sign-in that was read a moment before a change',
+    test: 'A10: a finished sign-in that was read a moment before a change',
     within: 'SQLite',
     change: {
       file: 'src/sessions/beginning.ts',
