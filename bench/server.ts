@@ -2,7 +2,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { closeSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { cpus, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { freePort } from '../test/support/ports.ts';
@@ -23,6 +23,7 @@ export interface Server {
 const root = fileURLToPath(new URL('..', import.meta.url));
 /** As bin/launcher.js starts it; the bare one gets the same. */
 const FLAGS = ['--max-semi-space-size=64'];
+const UV_THREADPOOL_SIZE = String(cpus().length + 4);
 const START_MS = 30_000;
 
 export async function startBare({
@@ -91,7 +92,7 @@ async function start({ name, port, args, env, dataDir, ready }: Start): Promise<
   const begun = performance.now();
   const child = spawn(process.execPath, args, {
     cwd: dir,
-    env: { PATH: process.env['PATH'] ?? '', ...latchkeyEnvironment(dir, port), ...env },
+    env: { PATH: process.env['PATH'] ?? '', UV_THREADPOOL_SIZE, ...latchkeyEnvironment(dir, port), ...env },
     stdio: ['ignore', log, log],
   });
   closeSync(log);
