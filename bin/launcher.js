@@ -1,5 +1,5 @@
 /**
- * Starts Node 24 with our arguments, whatever Node reads this file (any from 18). Knows no command and no setting.
+ * Starts Node 24 with our arguments, whatever Node reads this file (any from 18). Knows no command, and one setting.
  * Node 24 replaces itself; an older or newer one starts the shipped runtime, hands signals on and ends as it ends.
  */
 import { spawn } from 'node:child_process';
@@ -22,7 +22,7 @@ export function launch(args) {
   const env = { ...process.env };
   env.NODE_COMPILE_CACHE ??= compileCache();
   if (!env.NODE_COMPILE_CACHE) delete env.NODE_COMPILE_CACHE;
-  env.UV_THREADPOOL_SIZE ??= String(threads());
+  env.UV_THREADPOOL_SIZE ??= String(threads(env));
   if (isNode24(process.versions.node)) return become([...process.execArgv, ...FLAGS, ...args], env);
   const shipped = join(root, 'node_modules', `node-${process.platform}-${process.arch}`, 'bin', 'node');
   if (!allowed(shipped, constants.X_OK)) return refuse('none came with the packages for this system');
@@ -67,8 +67,8 @@ function refuse(reason) {
 }
 
 /** One for each password that is hashed at once, and Node's usual four for the disk and the signatures. */
-function threads() {
-  return cpus().length + 4;
+function threads(env) {
+  return Math.max(cpus().length, Number(env.LATCHKEY_ARGON2_CONCURRENCY) || 0) + 4;
 }
 
 /** Where V8 keeps compiled code, which makes the next start faster; nowhere when the folder can't be written. */

@@ -124,6 +124,19 @@ for (const [engine, open] of Object.entries(engines)) {
       await assert.rejects(request, /exists already/);
     });
 
+    test('nor what is kept while a lost claim is on its way', async (t) => {
+      const db = await opened(t);
+      const lost = new Error('lost');
+      const request = db.request(async () => {
+        await db.claim(() => lost, 'DELETE FROM things WHERE name = ?', 'nobody');
+        const looked = names(db).catch(() => {});
+        await db.later(INSERT, 'behind it');
+        await Promise.all([looked, names(db).catch(() => {})]);
+      });
+      await assert.rejects(request, lost);
+      assert.deepEqual(await names(db), []);
+    });
+
     test('of two requests that claim the same row, the later one leaves nothing behind', async (t) => {
       const db = await opened(t);
       await db.run(INSERT, 'free');

@@ -31,14 +31,22 @@ export function openJournal(filename: string, connection: Sqlite.Database): Jour
   let known = version.get();
   let others: Promise<void> | undefined;
   let last: Promise<void> = Promise.resolve();
+  let next: Promise<void> | undefined;
   /** What the system could not write, it forgets: after a fault only a checkpoint, which writes it anew, is believed. */
   let failed = false;
 
-  /** One after the other: an error is told to one of two that wait at once, and both have to hear of it. */
+  /** One is under way, and at most one waits, for all who asked meanwhile; both hear of an error. */
   function sync(): Promise<void> {
-    const next = last.then(once, once);
-    last = next;
+    if (!next) {
+      next = last.then(begin, begin);
+      last = next;
+    }
     return next;
+  }
+
+  function begin(): Promise<void> {
+    next = undefined;
+    return once();
   }
 
   async function once(): Promise<void> {

@@ -32,7 +32,9 @@ export function gatherWrites(engine: Engine): Database {
     const { kept, flushing } = gathered;
     if (kept.length === 0) return flushing ?? Promise.resolve();
     gathered.kept = [];
-    const flushed = store(kept).catch((error: unknown) => {
+    // What is behind a claim is not done when the claim is lost.
+    const stored = gathered.claiming && flushing ? flushing.then(() => store(kept)) : store(kept);
+    const flushed = stored.catch((error: unknown) => {
       gathered.failure ??= { error };
       throw error;
     });

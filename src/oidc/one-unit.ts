@@ -34,6 +34,7 @@ export function createOneUnit({ inRequest, refuse, overtaken, onBug }: OneUnitOp
       }
       const gone = ownerGone(error);
       if (gone) {
+        onBug(error, ctx);
         const code = isAuthorization(ctx.path) ? 'access_denied' : 'invalid_grant';
         return refuse(ctx, { status: 400, error: code, description: gone.message });
       }
