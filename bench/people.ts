@@ -18,7 +18,7 @@ export async function withServices<Result>(
 ): Promise<Result> {
   const all = { ...latchkeyEnvironment(dataDir, Number(new URL(origin).port)), ...env };
   const { settings } = loadSettings({ env: all, cwd: dataDir, readFile: (path) => readFileSync(path, 'utf8') });
-  settings.secretKeys = [ensureDevelopmentSecrets({ dataDir }).secretKey];
+  if (settings.secretKeys.length === 0) settings.secretKeys = [ensureDevelopmentSecrets({ dataDir }).secretKey];
   const services = await openServices({ settings, file: NO_CONFIG_FILE, log: pino({ level: 'silent' }) });
   try {
     return await work(services);
