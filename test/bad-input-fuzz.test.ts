@@ -98,8 +98,10 @@ test(`whatever is sent to any address, the answer is decent (FUZZ_SEED=${SEED})`
   );
 
   await fc.assert(
-    fc.asyncProperty(request, async ({ door, steps, method, more, json, raw, query }) => {
+    fc.asyncProperty(request, async ({ door, steps, method: asked, more, json, raw, query }) => {
       done.add(door.name);
+      // This needs nothing but the token that is sent: it would be done, and what comes later would find no account.
+      const method = asked === 'DELETE' && door.path === '/api/v1/account' ? 'PUT' : asked;
       const pairs = spoil(door, steps);
       const form = rawPairs(pairs);
       const whole =
