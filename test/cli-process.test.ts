@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { setTimeout as pause } from 'node:timers/promises';
 import { startApp } from './support/app.ts';
-import { commandLine } from './support/command-line.ts';
+import { commandLine, PRODUCTION } from './support/command-line.ts';
 
 test('exit codes and streams are those of the process, from any folder', async (t) => {
   const cli = commandLine(t);
@@ -71,14 +71,7 @@ test('a running instance sends what is invited, and takes a client, its new secr
 });
 
 test('in production only migrate makes a database, and a restore is not in its own way', async (t) => {
-  const production = {
-    LATCHKEY_ISSUER: 'https://id.example.com',
-    LATCHKEY_SMTP_URL: 'smtp://127.0.0.1:1',
-    LATCHKEY_MAIL_FROM: 'id@example.com',
-    LATCHKEY_ARGON2_MEMORY_KIB: '19456',
-    LATCHKEY_ARGON2_PASSES: '2',
-  };
-  const cli = commandLine(t, production);
+  const cli = commandLine(t, PRODUCTION);
   const there = () => readdirSync(cli.dataDir);
   for (const command of [
     'users list',

@@ -14,7 +14,7 @@ import { createTerminal } from '../src/cli/terminal.ts';
 import { ConfigError } from '../src/config/fault.ts';
 import { DatabaseFault } from '../src/db/connect.ts';
 import { AppError } from '../src/errors.ts';
-import { commandLine } from './support/command-line.ts';
+import { commandLine, PRODUCTION } from './support/command-line.ts';
 
 const never = async () => assert.fail('nothing is opened');
 const silent = { out: () => {}, err: () => {}, readInput: never };
@@ -144,14 +144,7 @@ test('the services are closed after a command, also after one that failed', asyn
 });
 
 test('migrate applies and says what, then has nothing to do; in production nothing else does it', async (t) => {
-  const production = {
-    LATCHKEY_ARGON2_MEMORY_KIB: '19456',
-    LATCHKEY_ARGON2_PASSES: '2',
-    LATCHKEY_ISSUER: 'https://login.example.com',
-    LATCHKEY_SMTP_URL: 'smtp://127.0.0.1:9',
-    LATCHKEY_MAIL_FROM: 'Latchkey <no-reply@example.com>',
-  };
-  const cli = commandLine(t, production);
+  const cli = commandLine(t, PRODUCTION);
   const early = await cli.run(['users', 'list']);
   assert.deepEqual([early.code, early.out], [69, ''], early.err);
   assert.match(early.err, /There is no database at .*latchkey migrate/);

@@ -16,6 +16,15 @@ import { openServices, type Services } from '../../src/services.ts';
 
 const LAUNCHER = fileURLToPath(new URL('../../bin/latchkey.js', import.meta.url));
 
+/** Settings of a production that could be; nobody is asked for a mail. */
+export const PRODUCTION: Readonly<Record<string, string>> = {
+  LATCHKEY_ISSUER: 'https://login.example.com',
+  LATCHKEY_SMTP_URL: 'smtp://127.0.0.1:1',
+  LATCHKEY_MAIL_FROM: 'Latchkey <no-reply@example.com>',
+  LATCHKEY_ARGON2_MEMORY_KIB: '19456',
+  LATCHKEY_ARGON2_PASSES: '2',
+};
+
 export interface Said {
   code: number;
   out: string;
