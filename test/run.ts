@@ -63,7 +63,7 @@ if (args[0] !== '--only') {
   const sum = (of: (each: FileResult) => number) => results.reduce((total, each) => total + of(each), 0);
   const failed = results.filter((each) => each.failed > 0);
   tellSlowest(results);
-  for (const { file } of failed) process.stdout.write(`\nFAILED: ${file}`);
+  for (const { file, why } of failed) process.stdout.write(`\nFAILED: ${file}\n${why}`);
   process.stdout.write(`\n${sum((each) => each.passed)} passed, ${sum((each) => each.failed)} failed\n`);
   process.exit(failed.length === 0 ? 0 : 1);
 }

@@ -8,6 +8,8 @@ export interface FileResult {
   passed: number;
   /** Counts what was skipped or left for later: nothing is. */
   failed: number;
+  /** What the reporter said of the tests that failed, shortened. */
+  why: string;
 }
 
 /** For a test. */
@@ -84,10 +86,22 @@ async function runFile(file: string, cwd: string): Promise<FileResult> {
   process.stdout.write(
     `\n${file}: ${failed === 0 ? 'ok' : 'FAILED'} (${seconds.toFixed(1)} s)\n${output.replace(SUMMARY, '')}`,
   );
-  return { file, seconds, passed, failed };
+  return { file, seconds, passed, failed, why: failed === 0 ? '' : failures(output) };
 }
 
 const SUMMARY = /^ℹ (?:tests|suites|pass|fail|cancelled|skipped|todo|duration_ms) [\d.]+\n/gm;
+
+const REASON_LINES = 12;
+
+/** The reporter repeats the failures at its end; a file that did not come so far tells its last lines. */
+function failures(output: string): string {
+  const told = output
+    .split(/^✖ failing tests:$/m)[1]
+    ?.trim()
+    .split('\n');
+  const lines = told?.slice(0, REASON_LINES) ?? output.trim().split('\n').slice(-REASON_LINES);
+  return lines.map((line) => `  ${line}\n`).join('');
+}
 
 /** From the reporter's own summary. A file that has none, or no test, has failed. */
 function counts(output: string, code: number | null): { passed: number; failed: number } {
