@@ -73,7 +73,7 @@ export function createRestoring(options: ServeOptions) {
   }
 
   async function settle(staged: ServeOptions): Promise<Restored> {
-    const services = await openServices(staged);
+    const services = await openServices({ ...staged, patient: true });
     try {
       const { db, audit, sessions } = services;
       const renew = createRenewal({ store: createDataKeyStore(db), secretKeys: settings.secretKeys });

@@ -60,14 +60,16 @@ export interface ServicesOptions {
   settings: Settings;
   file: ConfigFile;
   log: Logger;
+  /** Nobody is served: statements on PostgreSQL may take as long as they need. */
+  patient?: boolean;
   /** Hears of what happened, after it is done. */
   observer?: Pick<Metrics, 'database' | 'recorded' | 'delivered' | 'limited'>;
 }
 
 /** @throws DatabaseFault, KeyringFault, PlacesFault with a sentence for the operator. */
-export async function openServices({ settings, file, log, observer }: ServicesOptions) {
+export async function openServices({ settings, file, log, observer, patient }: ServicesOptions) {
   const issuer = settings.issuer.origin;
-  const db = await connect({ ...databaseTarget(settings), observe: observer?.database });
+  const db = await connect({ ...databaseTarget(settings), observe: observer?.database, patient });
   const keyring = await createKeyring({ store: createDataKeyStore(db), secretKeys: settings.secretKeys });
   const audit = createAuditLog({
     db,

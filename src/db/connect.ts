@@ -14,6 +14,8 @@ export interface DatabaseTarget {
   mustExist?: boolean;
   /** Hears how long everything takes. */
   observe?: DatabaseObserver | undefined;
+  /** PostgreSQL: a statement may take as long as it needs. */
+  patient?: boolean | undefined;
 }
 
 /** A database that can't be opened; the message is a sentence for the operator. */
@@ -21,12 +23,12 @@ export class DatabaseFault extends Error {}
 
 /** @throws DatabaseFault when the driver does not load, the server does not answer or the file is no database. */
 export async function connect(target: DatabaseTarget): Promise<Database> {
-  return target.url ? connectPostgres(target.url, target.observe) : connectSqlite(target);
+  return target.url ? connectPostgres(target.url, target) : connectSqlite(target);
 }
 
-async function connectPostgres(url: string, observe?: DatabaseObserver): Promise<Database> {
+async function connectPostgres(url: string, options: Pick<DatabaseTarget, 'observe' | 'patient'>): Promise<Database> {
   const { openPostgres } = await import('./postgres.ts');
-  const database = openPostgres(url, { observe });
+  const database = openPostgres(url, options);
   const { host } = new URL(url);
   try {
     await database.one('SELECT 1 AS up');

@@ -23,6 +23,14 @@ const ATTEMPTS = 4;
 const STATEMENT_MS = 10_000;
 /** Above it only a server that is gone or frozen is silent: its connection is destroyed, and the pool makes another. */
 const SILENCE_MS = 12_000;
+/** Between two statements of a transaction. Above it the instance is gone or stands still; what it locked is let go. */
+const BETWEEN_MS = 5_000;
+
+const BOUNDS = {
+  statement_timeout: STATEMENT_MS,
+  query_timeout: SILENCE_MS,
+  idle_in_transaction_session_timeout: BETWEEN_MS,
+};
 
 const types = {
   getTypeParser(oid: number, format?: 'text' | 'binary') {
@@ -31,11 +39,15 @@ const types = {
   },
 };
 
+export interface PostgresOptions {
+  max?: number;
+  observe?: DatabaseObserver | undefined;
+  /** Every statement may take as long as it needs: nobody is served meanwhile. */
+  patient?: boolean | undefined;
+}
+
 /** Opens a pool of at most `max` connections. The caller checks with `one('SELECT 1')` that the server answers. */
-export function openPostgres(
-  url: string,
-  { max = 10, observe }: { max?: number; observe?: DatabaseObserver | undefined } = {},
-): Database {
+export function openPostgres(url: string, { max = 10, observe, patient = false }: PostgresOptions = {}): Database {
   const pool = new pg.Pool({
     connectionString: url,
     max,
@@ -43,8 +55,7 @@ export function openPostgres(
     idleTimeoutMillis: 30_000,
     keepAlive: true,
     keepAliveInitialDelayMillis: 10_000,
-    statement_timeout: STATEMENT_MS,
-    query_timeout: SILENCE_MS,
+    ...(patient ? {} : BOUNDS),
     application_name: 'latchkey',
     types: types as never,
     // What is asked for without waiting is sent without waiting (`together`).
@@ -164,7 +175,7 @@ function isOutOfDate(error: unknown): boolean {
 }
 
 /** SQLSTATE classes that say "not now": connection, resources, operator intervention, read-only, start-up. */
-const UNAVAILABLE = /^(08|53|57|25006|55006|58)/;
+const UNAVAILABLE = /^(08|53|57|25006|25P03|55006|58)/;
 const BROKEN_SOCKET = /^(ECONN|ETIMEDOUT|EPIPE|ENOTFOUND|EHOSTUNREACH|EAI_AGAIN)/;
 
 function translate(error: unknown): unknown {

@@ -1,31 +1,50 @@
 /**
- * Whether the database takes a write: reading says nothing about a full disk, a lock or a read-only file. One row, and
- * at most one write a second, however many ask.
+ * Whether the database takes a write: reading says nothing about a full disk, a lock or a read-only file. At most one
+ * write a second, however many ask. The row belongs to this process, and after a failure it is another one: whoever
+ * holds the lock of a row, an instance that vanished or a connection of our own that went silent, says nothing about
+ * the database.
  */
+import { randomUUID } from 'node:crypto';
 import type { Database } from '../db/database.ts';
 
 const FRESH_MS = 1000;
 const KEPT_MS = 60_000;
+/** Who asks waits no longer: balancers are impatient, and a database as slow as that is of no use. */
+const PATIENCE_MS = 2000;
 
 export interface WriteProbe {
-  /** At most a second old. Does not throw. */
+  /** At most a second old, told within two. Does not throw. */
   state(): Promise<'up' | 'down'>;
 }
 
 export function createWriteProbe(db: Pick<Database, 'run'>): WriteProbe {
   let last: { at: number; state: Promise<'up' | 'down'> } | undefined;
+  let row = newRow();
 
-  const probe = () =>
-    db
-      .run(
-        `INSERT INTO rate_windows (id, hits, expires_at) VALUES ('write probe', 1, ?)
+  async function write(): Promise<'up' | 'down'> {
+    try {
+      await db.run(
+        `INSERT INTO rate_windows (id, hits, expires_at) VALUES (?, 1, ?)
          ON CONFLICT (id) DO UPDATE SET expires_at = excluded.expires_at`,
+        row,
         Date.now() + KEPT_MS,
-      )
-      .then(
-        () => 'up' as const,
-        () => 'down' as const,
       );
+      return 'up';
+    } catch {
+      return 'down';
+    }
+  }
+
+  async function probe(): Promise<'up' | 'down'> {
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<'down'>((resolve) => {
+      timer = setTimeout(resolve, PATIENCE_MS, 'down');
+    });
+    const state = await Promise.race([write(), late]);
+    clearTimeout(timer);
+    if (state === 'down') row = newRow();
+    return state;
+  }
 
   return {
     state() {
@@ -34,4 +53,9 @@ export function createWriteProbe(db: Pick<Database, 'run'>): WriteProbe {
       return last.state;
     },
   };
+}
+
+/** Swept with its table when nobody renews it. */
+function newRow(): string {
+  return `write probe|${randomUUID()}`;
 }

@@ -13,7 +13,6 @@ import {
   newestEvent,
   signedInAccounts,
   spendTimeSteps,
-  takeTime,
 } from './restore-store.ts';
 
 const PAGE = 500;
@@ -29,7 +28,7 @@ export interface Restored {
 }
 
 export interface RestorationOptions {
-  db: Pick<Database, 'write' | 'dialect'>;
+  db: Pick<Database, 'write'>;
   /** Steps: every session of an account, by the one way a session ends. */
   endSessions(accountId: string): Steps<unknown>;
   /** Steps: what was sealed as a payload can't be opened any more. */
@@ -53,7 +52,6 @@ export function createRestoration({ db, endSessions, renewPayloadKey, record }: 
   return (): Promise<Restored> =>
     db.write(function* () {
       const now = Date.now();
-      if (db.dialect === 'postgres') yield* takeTime();
       const newest = yield* newestEvent();
       yield* forgetExpired(now);
       const people = yield* endAll();

@@ -58,11 +58,6 @@ export function* newestEvent() {
   return (yield* one<{ at: number | null }>('SELECT MAX(at) AS at FROM audit_events'))?.at ?? undefined;
 }
 
-/** However long it takes: nobody is served meanwhile. */
-export function* takeTime() {
-  yield* run('SET LOCAL statement_timeout = 0');
-}
-
 /** How many connections other processes of this program have to this PostgreSQL database. */
 export async function otherConnections(db: Pick<Database, 'one'>): Promise<number> {
   const row = await db.one<{ n: number }>(

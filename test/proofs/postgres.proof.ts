@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { startIssuer } from '../support/issuer.ts';
+import { startLossyWay } from '../support/lossy-way.ts';
 import { startCrashingPostgres } from '../support/postgres-crash.ts';
 import { judged, startTraffic, wrongOf } from '../support/traffic.ts';
 import { createLedger, WrongAnswer } from './ledger.ts';
@@ -53,7 +54,7 @@ const restarted: Proof<{ rounds: number }> = {
 const HEALED_MS = 15_000;
 
 const frozen: Proof<{ rounds: number }> = {
-  fault: 'PostgreSQL, or every connection to it, is frozen under load',
+  fault: 'PostgreSQL is frozen, or every connection to it is lost in silence, under load',
   promise:
     '503 with Retry-After while it is silent, back within 2 s of its return, within 15 s when new connections work',
   few: { rounds: 1 },
@@ -62,7 +63,10 @@ const frozen: Proof<{ rounds: number }> = {
   async run(t, { rounds }) {
     const postgres = await startCrashingPostgres();
     t.after(() => postgres.stop());
-    const issuer = await startIssuer(t, { env: { LATCHKEY_DATABASE_URL: await postgres.database() } });
+    const way = await startLossyWay(t, postgres.port);
+    const url = new URL(await postgres.database());
+    url.port = String(way.port);
+    const issuer = await startIssuer(t, { env: { LATCHKEY_DATABASE_URL: url.href } });
     // More of them than connections: some find all connections lent out.
     const traffic = await startTraffic(t, issuer, { workers: 20, restMs: 50 });
     const isBack = async () => (await fetch(`${issuer.url}/readyz`)).status === 200;
@@ -71,19 +75,18 @@ const frozen: Proof<{ rounds: number }> = {
     const healed: number[] = [];
     for (let round = 0; round < rounds; round += 1) {
       await pause(between(300, 800));
-      const thaw = postgres.freeze('all');
+      const thaw = postgres.freeze();
       t.after(thaw);
       await pause(between(4000, 6000));
       thaw();
       back.push(await until('ready again', isBack));
       await until('good answers again', goodAfter(traffic.answers.length));
-      const release = postgres.freeze('connections');
-      t.after(release);
+      const giveBack = way.lose();
       // What was on its way is done.
       await pause(500);
       healed.push(await until('good answers of new connections', goodAfter(traffic.answers.length), HEALED_MS + 5000));
       await until('ready on new connections', isBack);
-      release();
+      giveBack();
     }
     await traffic.stop();
     assert.deepEqual(wrongOf(traffic.answers), []);
@@ -92,7 +95,7 @@ const frozen: Proof<{ rounds: number }> = {
     assert.ok(Math.max(...back) <= 2000, `back after ${back.map(Math.round)} ms`);
     assert.ok(Math.max(...healed) <= HEALED_MS, `healed after ${healed.map(Math.round)} ms`);
     const [slowest, longest] = [Math.round(quantile(back, 1)), Math.round(quantile(healed, 1))];
-    return `${traffic.answers.length} requests, ${away} told to come again, 0 wrong; ready ${slowest} ms after it at most, ${longest} ms after its connections froze`;
+    return `${traffic.answers.length} requests, ${away} told to come again, 0 wrong; ready ${slowest} ms after it at most, ${longest} ms after its connections were lost`;
   },
 };
 

@@ -14,15 +14,15 @@ const program = fileURLToPath(
 );
 
 export interface CrashingPostgres {
+  port: number;
   /** A new, empty database. */
   database(): Promise<string>;
   /** Ends every server process at once, without a checkpoint; the next start recovers from the log. */
   crash(): Promise<void>;
   /** Resolves when it answers again. */
   start(): Promise<void>;
-  /** Stops its processes where they are: all of them, or those of connections alone. Nobody is told, nothing is closed.
-   * @returns what lets them go on. */
-  freeze(which: 'all' | 'connections'): () => void;
+  /** Stops its processes where they are. Nobody is told, nothing is closed. @returns what lets them go on. */
+  freeze(): () => void;
   stop(): Promise<void>;
 }
 
@@ -58,6 +58,7 @@ export async function startCrashingPostgres(): Promise<CrashingPostgres> {
   let count = 0;
   let running = true;
   return {
+    port,
     async database() {
       count += 1;
       const client = new pg.Client({ connectionString: url('postgres') });
@@ -74,15 +75,13 @@ export async function startCrashingPostgres(): Promise<CrashingPostgres> {
       await start();
       running = true;
     },
-    freeze(which) {
+    freeze() {
       const postmaster = Number(readFileSync(join(data, 'postmaster.pid'), 'utf8').split('\n')[0]);
       const children = readFileSync(`/proc/${postmaster}/task/${postmaster}/children`, 'utf8')
         .trim()
         .split(' ')
         .map(Number);
-      // A process of a connection calls itself "postgres: user database address(port) …".
-      const connected = children.filter((pid) => /\(\d+\)/.test(readFileSync(`/proc/${pid}/cmdline`, 'utf8')));
-      const frozen = which === 'all' ? [postmaster, ...children] : connected;
+      const frozen = [postmaster, ...children];
       for (const pid of frozen) process.kill(pid, 'SIGSTOP');
       return () => {
         for (const pid of frozen) alive(pid) && process.kill(pid, 'SIGCONT');
