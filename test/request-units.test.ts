@@ -113,6 +113,26 @@ for (const [engine, open] of Object.entries(engines)) {
       assert.deepEqual(await names(db), ['known']);
     });
 
+    test('what is written behind a kept statement that failed is not done; what was kept stays when what is behind it fails', async (t) => {
+      const db = await opened(t);
+      await db.run(INSERT, 'known');
+      for (const write of [() => db.run(INSERT, 'by run'), () => db.write(() => run(INSERT, 'by write'))]) {
+        const request = db.request(async () => {
+          await db.later(INSERT, 'known');
+          await assert.rejects(write, /exists already/);
+        });
+        await assert.rejects(request, /exists already/);
+      }
+      assert.deepEqual(await names(db), ['known']);
+      for (const write of [() => db.run(INSERT, 'known'), () => db.write(() => run(INSERT, 'known'))]) {
+        await db.request(async () => {
+          await db.later('INSERT INTO things (name) VALUES (?) ON CONFLICT DO NOTHING', 'one');
+          await assert.rejects(write, /exists already/);
+        });
+      }
+      assert.deepEqual(await names(db), ['known', 'one']);
+    });
+
     test('a failure that the work did not look at fails the request nevertheless', async (t) => {
       const db = await opened(t);
       await db.run(INSERT, 'known');

@@ -28,7 +28,7 @@ export function gatherWrites(engine: Engine): Database {
 
   const isClean = (gathered: Gathered) => gathered.kept.length === 0 && !gathered.flushing;
 
-  function flush(gathered: Gathered): Promise<void> {
+  function flush(gathered: Gathered, store = storeAll): Promise<void> {
     const { kept, flushing } = gathered;
     if (kept.length === 0) return flushing ?? Promise.resolve();
     gathered.kept = [];
@@ -49,7 +49,7 @@ export function gatherWrites(engine: Engine): Database {
     return both;
   }
 
-  async function store(kept: Gathered['kept']): Promise<void> {
+  async function storeAll(kept: Gathered['kept']): Promise<void> {
     const [only, another] = kept;
     if (another || typeof only !== 'object') {
       const plain = engine.batch && kept.every((each) => typeof each === 'object');
@@ -59,22 +59,33 @@ export function gatherWrites(engine: Engine): Database {
     if (only.lost && changed === 0) throw only.lost();
   }
 
-  async function afterThose<Result>(gathered: Gathered, write: () => Promise<Result>): Promise<Result> {
-    const { claiming } = gathered;
-    const before = flush(gathered);
-    if (engine.dialect === 'postgres' || claiming) {
-      await before;
-      return write();
-    }
-    // SQLite takes both in one turn, in this order, with one commit.
-    const [, result] = await Promise.all([before, write()]);
+  /** SQLite takes both in one turn, in this order, with one commit. When what was kept fails, the unit is not done. */
+  async function inOneTurn<Result>(gathered: Gathered, unit: Unit<Result>): Promise<Result> {
+    let failure: { error: unknown } | undefined;
+    const fail = (error: unknown) => {
+      failure ??= { error };
+    };
+    const before = flush(gathered, (kept) => engine.write(() => telling(all(kept), fail)));
+    // Of what failed before its turn.
+    before.catch(fail);
+    const behind = engine.write(function* () {
+      if (failure) throw failure.error;
+      return yield* unit();
+    });
+    const [, result] = await Promise.all([before, behind]);
     return result;
   }
 
-  function ordered<Result>(write: () => Promise<Result>): Promise<Result> {
+  async function afterThose<Result>(gathered: Gathered, write: () => Promise<Result>): Promise<Result> {
+    await flush(gathered);
+    return write();
+  }
+
+  function ordered<Result>(write: () => Promise<Result>, unit: Unit<Result>): Promise<Result> {
     const gathered = current();
-    if (!gathered) return write();
-    return isClean(gathered) ? write() : afterThose(gathered, write);
+    if (!gathered || isClean(gathered)) return write();
+    const together = engine.dialect === 'sqlite' && !gathered.claiming;
+    return together ? inOneTurn(gathered, unit) : afterThose(gathered, write);
   }
 
   function read<Result>(look: () => Promise<Result>): Promise<Result> {
@@ -87,8 +98,12 @@ export function gatherWrites(engine: Engine): Database {
     committed: engine,
     one: <Row>(sql: string, ...params: Value[]) => read(() => engine.one<Row>(sql, ...params)),
     all: <Row>(sql: string, ...params: Value[]) => read(() => engine.all<Row>(sql, ...params)),
-    run: (sql, ...params) => ordered(() => engine.run(sql, ...params)),
-    write: <Result>(unit: Unit<Result>) => ordered(() => engine.write(unit)),
+    run: (sql, ...params) =>
+      ordered(
+        () => engine.run(sql, ...params),
+        () => run(sql, ...params),
+      ),
+    write: <Result>(unit: Unit<Result>) => ordered(() => engine.write(unit), unit),
 
     async later(sql, ...params) {
       const gathered = current();
@@ -105,7 +120,7 @@ export function gatherWrites(engine: Engine): Database {
     async claim(lost, sql, ...params) {
       const gathered = current();
       const claimed = { sql, params, lost };
-      if (!gathered) return store([claimed]);
+      if (!gathered) return storeAll([claimed]);
       gathered.kept.push(claimed);
       gathered.claiming = true;
     },
@@ -133,5 +148,14 @@ function* all(kept: Gathered['kept']): Steps<void> {
   for (const each of kept) {
     if (typeof each === 'function') yield* each();
     else if ((yield* run(each.sql, ...each.params)) === 0 && each.lost) throw each.lost();
+  }
+}
+
+function* telling(steps: Steps<void>, fail: (error: unknown) => void): Steps<void> {
+  try {
+    yield* steps;
+  } catch (error) {
+    fail(error);
+    throw error;
   }
 }
