@@ -321,6 +321,24 @@ async function choosePassword(issuer: Issuer, email: string): Promise<void> {
   await visitor.submit(reset, { code, password: PASSWORD }, '^/reset/[^/]+$');
 }
 
+test('a client that never answers holds up the notices of others once, and no second time', async (t) => {
+  const [app, hanging, other] = [await startApp(t), await receiver(t), await receiver(t)];
+  hanging.state.until = new Promise(() => {});
+  const { person, client } = await signedIn(app, { client: await app.client(listener(hanging.url)) });
+  // Three times as many as are delivered at a time.
+  const sessions = Array.from({ length: 29 }, () => signedIn(app, { person, client, visitor: createVisitor(app.url) }));
+  await Promise.all(sessions);
+  const listening = await signedIn(app, { client: await app.client(listener(other.url)) });
+  await app.services.sessions.revokeAll(person.id);
+  await hanging.told(8);
+  await app.services.sessions.revokeAll(listening.person.id);
+  await other.told(1, 4500);
+  assert.ok(hanging.notices.length <= 12, `${hanging.notices.length} tries`);
+  hanging.state.until = Promise.resolve();
+  const known = () => new Set(hanging.notices.map(({ token }) => claimsOf(token).jti)).size;
+  for (const end = performance.now() + 30_000; known() < 30; await sleep(100)) assert.ok(performance.now() < end);
+});
+
 test('what the command line ends is told by the running instance within five seconds', async (t) => {
   const stub = await receiver(t);
   const issuer = await startIssuer(t);
