@@ -5,7 +5,17 @@ import { SYSTEM } from '../src/audit/events.ts';
 import { apiUser, assertRefused } from './support/account-api.ts';
 import { startApp, type TestApp } from './support/app.ts';
 import { commandLine } from './support/command-line.ts';
-import { authorizationRequest, codeOf, FIREFOX, PASSWORD, signedIn, signIn, somebody, token } from './support/flow.ts';
+import {
+  authorizationRequest,
+  CALLBACK,
+  codeOf,
+  FIREFOX,
+  PASSWORD,
+  signedIn,
+  signIn,
+  somebody,
+  token,
+} from './support/flow.ts';
 import { startPostgres, type TestPostgres } from './support/postgres.ts';
 import { createVisitor, type Page, type Visitor } from './support/visitor.ts';
 
@@ -21,6 +31,13 @@ async function enter(app: TestApp, person: { email: string; password: string }) 
   const client = await app.client();
   const page = await visitor.open(authorizationRequest(app, client.client_id).url);
   return { visitor, page: await signIn(visitor, page, person) };
+}
+
+/** What the application sends for tokens, without a page in between. */
+async function silentCode(app: TestApp, visitor: Visitor, clientId: string): Promise<Record<string, string>> {
+  const { url, verifier } = authorizationRequest(app, clientId, { prompt: 'none' });
+  const code = codeOf(await visitor.open(url)) as string;
+  return { grant_type: 'authorization_code', code, redirect_uri: CALLBACK, code_verifier: verifier };
 }
 
 describe('a deleted account', () => {
@@ -75,6 +92,31 @@ describe('a deleted account', () => {
 
       const again = await somebody(app, { email: person.email });
       assert.notEqual(again.id, person.id, 'the subject is never used again');
+    });
+
+    test(`${engine}: removed while its codes are redeemed, leaves none of what they give, and no other answer than "not valid"`, async (t) => {
+      const env: Record<string, string> =
+        engine === 'SQLite' ? {} : { LATCHKEY_DATABASE_URL: await postgres.database({ prepared: true }) };
+      const app = await startApp(t, { env });
+      for (let round = 0; round < 8; round += 1) {
+        const { person, client, visitor } = await signedIn(app);
+        const codes = await Promise.all(Array.from({ length: 6 }, () => silentCode(app, visitor, client.client_id)));
+        const redeemed = codes.map((params) => token(app, client, params));
+        const removed = app.services.deletion.remove(person.id);
+        const answers = await Promise.all(redeemed);
+        await removed;
+        assert.equal((await token(app, client, codes[0] as Record<string, string>)).status, 400);
+        for (const { status, body } of answers) {
+          assert.ok(status === 200 || (status === 400 && body.error === 'invalid_grant'), JSON.stringify(body));
+          if (status !== 200) continue;
+          const headers = { authorization: `Bearer ${body.access_token}` };
+          assert.equal((await fetch(`${app.url}/oauth2/userinfo`, { headers })).status, 401);
+        }
+        for (const table of ['sessions', 'grants', 'refresh_tokens']) {
+          const row = await app.services.db.one(`SELECT 1 AS there FROM ${table} WHERE account_id = ?`, person.id);
+          assert.equal(row, undefined, table);
+        }
+      }
     });
   }
 
