@@ -54,7 +54,7 @@ function tableOf(found: Report['table']): string[] {
     '  figure is the median over the rounds. “Of bare” compares the two servers of the same round: requests a second',
     '  against requests a second, and processor time of bare against ours. 1.00 is as good as the bare protocol core.',
     '- “bare” is oidc-provider on its own koa with a Map as its storage: nothing survives it, nothing is recorded.',
-    '  Everything of Latchkey is on as by default: audit, limits, log, sealing, hashed identifiers, `synchronous=FULL`.',
+    '  Everything of Latchkey is on as by default: audit, limits, log, sealing, hashed identifiers, a wait for the disk.',
     '',
     ...table(
       ['operation', 'server', 'requests/s', 'CPU µs', 'p50 ms', 'p99 ms', 'MiB', 'rate of bare', 'CPU of bare'],
