@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { Agent, type IncomingMessage, request, type ServerResponse } from 'node:http';
-import { connect } from 'node:net';
+import { connect, type Socket } from 'node:net';
 import { type TestContext, test } from 'node:test';
 import { createServer, type HttpServer, ListenFault, type ServerLimits } from '../src/http/server.ts';
 import { raw, serve } from './support/serve.ts';
@@ -224,6 +224,50 @@ test('connections that never asked anything do not hold up a stop', async () => 
   await server.stop({ drainMs: 0, graceMs: 10_000 });
   assert.ok(performance.now() - started < 1000, 'neither the silent nor the idle connection is waited for');
   agent.destroy();
+});
+
+const TUNNEL = 'CONNECT elsewhere.example:443 HTTP/1.1\r\nHost: elsewhere.example:443\r\n\r\n';
+
+/** A client that was told to go and does not hang up. */
+async function staying(port: number, bytes: string): Promise<Socket> {
+  const socket = connect({ port, host: '127.0.0.1', allowHalfOpen: true });
+  socket.on('error', () => {}).resume();
+  socket.write(bytes);
+  await once(socket, 'end');
+  return socket;
+}
+
+test('who was told to go and does not hang up gives its place to others, and holds up no stop', async (t) => {
+  const limits = { headersTimeout: 100, requestTimeout: 200, connectionsCheckingInterval: 20 };
+  const bodyless = `POST / HTTP/1.1\r\n${HOST}Content-Length: 10\r\n\r\nab`;
+  const all = ['', 'GET / HTTP/1.1\r\n', bodyless, 'garbage\r\n\r\n', TUNNEL];
+  const stubborn: Socket[] = [];
+  // Before the servers end, which would wait for them if this fails.
+  t.after(() => stubborn.map((socket) => socket.destroy()));
+  await Promise.all(
+    all.map(async (bytes) => {
+      const { port, server } = await counting(t, { ...limits, maxConnections: 1 });
+      stubborn.push(await staying(port, bytes));
+      await later(1500);
+      const other = await raw(port, `GET / HTTP/1.1\r\n${HOST}Connection: close\r\n\r\n`);
+      assert.match(other.text, /^HTTP\/1\.1 200 /, JSON.stringify(bytes));
+      stubborn.push(await staying(port, bytes));
+      const stopped = server.stop({ drainMs: 0, graceMs: 50 }).then(() => true);
+      assert.ok(await Promise.race([stopped, later(2000)]), JSON.stringify(bytes));
+    }),
+  );
+});
+
+test('who asks for a tunnel and breaks off ends a connection, not the process', async (t) => {
+  const { port } = await counting(t);
+  for (let n = 0; n < 20; n += 1) {
+    const socket = connect(port, '127.0.0.1').on('error', () => {});
+    socket.write(TUNNEL);
+    await once(socket, 'connect');
+    socket.resetAndDestroy();
+  }
+  await later(50);
+  assert.match((await raw(port, `GET / HTTP/1.1\r\n${HOST}\r\n`, { waitMs: 300 })).text, /^HTTP\/1\.1 200 /);
 });
 
 test('four restarts under load of 20 keep-alive clients fail no request (T20)', async () => {

@@ -7,6 +7,7 @@ import { readFileSync } from 'node:fs';
 import { after, before, describe, type TestContext, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
+import { OPERATOR } from '../src/audit/events.ts';
 import { startApp } from './support/app.ts';
 import { commandLine } from './support/command-line.ts';
 import { signedIn } from './support/flow.ts';
@@ -103,6 +104,36 @@ describe('on PostgreSQL', { concurrency: true }, () => {
     await client.query('ROLLBACK');
     await sleep(1000);
     assert.equal((await readiness(app.url)).status, 200);
+  });
+
+  test('rules for addresses that can not be read hold up no probe, and others for a moment once', async (t) => {
+    const url = await postgres.database({ prepared: true });
+    const app = await startApp(t, { env: { LATCHKEY_DATABASE_URL: url } });
+    const { addresses } = app.services;
+    await addresses.put({ network: '192.0.2.7', verdict: 'block', reason: '', expiresAt: null }, OPERATOR);
+    await addresses.refreshed();
+    const client = await holder(t, url);
+    await client.query('LOCK TABLE address_rules IN ACCESS EXCLUSIVE MODE');
+    await sleep(1100);
+    const took = async (path: string) => {
+      const started = performance.now();
+      assert.equal((await fetch(app.url + path)).status, 200, path);
+      return performance.now() - started;
+    };
+    for (const path of ['/livez', '/readyz', '/healthz']) assert.ok((await took(path)) < 2500, path);
+    const started = performance.now();
+    for (let n = 0; n < 10; n += 1) await took('/.well-known/openid-configuration');
+    assert.ok(performance.now() - started < 4000, `${performance.now() - started} ms`);
+    assert.equal(addresses.verdictOf('192.0.2.7'), 'block', 'what was known goes on');
+
+    await client.query(
+      "DELETE FROM address_rules; INSERT INTO address_rules VALUES ('192.0.2.8/32', 'block', '', 1, NULL)",
+    );
+    await client.query('COMMIT');
+    await sleep(1100);
+    await addresses.refreshed();
+    assert.equal(addresses.verdictOf('192.0.2.7'), undefined);
+    assert.equal(addresses.verdictOf('192.0.2.8'), 'block');
   });
 
   test('a restore in place waits for a statement longer than a request would', async (t) => {

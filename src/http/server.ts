@@ -1,6 +1,7 @@
 /** Node's HTTP server with limits, words for broken requests, and an end that loses none (SECURITY D9, X03, T20). */
 import { createServer as createHttpServer, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
 import { brokenRequest } from './broken-request.ts';
 import type { Listener } from './front.ts';
 
@@ -29,6 +30,9 @@ export const SERVER_LIMITS: Readonly<ServerLimits> = {
   maxConnections: 16_384,
   maxHeaderSize: 24 * 1024,
 };
+
+/** Milliseconds that a client has to hang up after it was told why it is not served. */
+const FAREWELL_MS = 1000;
 
 /** The port can't be had; the message is a sentence for the operator. */
 export class ListenFault extends Error {
@@ -66,7 +70,7 @@ export function createServer(listener: Listener, limits: Partial<ServerLimits> =
       traffic.closeSilent();
       await atMost(graceMs, closed);
       const cut = traffic.inFlight();
-      server.closeAllConnections();
+      traffic.cut();
       await closed;
       return { cut };
     },
@@ -94,9 +98,9 @@ function watch(server: Server) {
   server.on('clientError', (error: NodeJS.ErrnoException, socket: Socket) => {
     const started = [...(sockets.get(socket) ?? [])].some((answer) => answer.headersSent);
     if (error.code === 'ECONNRESET' || !socket.writable || started) return socket.destroy();
-    return socket.end(brokenRequest(error.code));
+    return sayFarewell(socket, error.code);
   });
-  server.on('connect', (_req, socket) => socket.end(brokenRequest('CONNECT')));
+  server.on('connect', (_req, socket) => sayFarewell(socket, 'CONNECT'));
 
   return {
     draining: () => draining,
@@ -111,7 +115,20 @@ function watch(server: Server) {
     closeSilent() {
       for (const socket of sockets.keys()) if (socket.bytesRead === 0) socket.destroy();
     },
+    /** Also those that Node no longer counts among its own: of a CONNECT. */
+    cut() {
+      for (const socket of sockets.keys()) socket.destroy();
+    },
   };
+}
+
+/** Half of a connection stays open for as long as the client likes, unless it is cut. Node hands over the socket of a
+ * CONNECT without a listener, and an error that nobody hears ends the process. */
+function sayFarewell(socket: Duplex, code: string | undefined): void {
+  socket.on('error', () => {});
+  socket.end(brokenRequest(code));
+  const timer = setTimeout(() => socket.destroy(), FAREWELL_MS).unref();
+  socket.once('close', () => clearTimeout(timer));
 }
 
 function listen(server: Server, { host, port }: { host: string; port: number }): Promise<AddressInfo> {

@@ -13,6 +13,8 @@ export type { Verdict };
 
 /** How old what is known of the rules may be. */
 const FRESH_MS = 1000;
+/** A database that takes longer to say them holds up nobody else: what is known goes on until it has. */
+const PATIENCE_MS = 500;
 const MAX_REASON = 300;
 /** A block of more than that is a slip. */
 const SHORTEST = { ipv4: 8, ipv6: 16 } as const;
@@ -39,11 +41,22 @@ export function createAddressRules({ db, audit, onError }: AddressRulesOptions) 
   let rules: Array<Network & { verdict: Verdict; expiresAt: number | null }> = [];
   let readAt = Number.NEGATIVE_INFINITY;
   let reading: Promise<void> | undefined;
+  /** What requests wait for of it. */
+  let waiting: Promise<void> | undefined;
 
   /** Undefined while what is known is fresh. */
   function refreshed(): Promise<void> | undefined {
     if (Math.abs(Date.now() - readAt) < FRESH_MS) return undefined;
-    reading ??= store
+    if (!reading) {
+      waiting = atMost(PATIENCE_MS, read()).finally(() => {
+        waiting = undefined;
+      });
+    }
+    return waiting;
+  }
+
+  function read(): Promise<void> {
+    reading = store
       .all()
       .then((rows) => {
         rules = rows
@@ -110,6 +123,14 @@ function parsed(text: string): Network & { text: string } {
   const network = parseNetwork(text);
   if (network) return { ...network, text: networkText(network) };
   throw wrong(`"${text}" is no address or network: write 192.0.2.7, 192.0.2.0/24 or 2001:db8::/32.`);
+}
+
+function atMost(ms: number, work: Promise<void>): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<void>((resolve) => {
+    timer = setTimeout(resolve, ms);
+  });
+  return Promise.race([work, late]).finally(() => clearTimeout(timer));
 }
 
 function wrong(message: string): AppError {
