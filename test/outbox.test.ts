@@ -178,6 +178,41 @@ for (const [name, open] of Object.entries(DATABASES)) {
       assert.equal(await made.letters.sweep(10), 1);
     });
 
+    test('what waits for its next try is tried at once when the operator asks, unless somebody is at it', async (t) => {
+      let broken = true;
+      let stay: (() => void) | undefined;
+      const seen: unknown[] = [];
+      const made = make({
+        later: async (payload) => {
+          if (broken) throw new Error('the receiver is away');
+          seen.push(payload);
+          if (payload === 'slow') await new Promise<void>((resolve) => (stay = resolve));
+        },
+      });
+      t.mock.timers.enable({ apis: ['Date'], now: Date.now() });
+      for (const payload of ['a', 'b', 'slow']) await put(made, 'later', payload);
+      made.outbox.start();
+      const waiting = async () => (await made.letters.list({ state: 'waiting', limit: 50 })).items;
+      const tried = async () => (await waiting()).filter((each) => each.attempts > 0 && each.last_error !== null);
+      await until(async () => (await tried()).length === 3);
+      // The clock of this test stands still, so that no pause ends by itself.
+      const [one] = await waiting();
+      broken = false;
+      await made.letters.retry(one?.id as string);
+      made.outbox.wake();
+      await until(() => seen.length === 1);
+      assert.equal((await made.letters.retryAll()).length, 2);
+      made.outbox.wake();
+      await until(() => stay !== undefined && seen.length === 3);
+      const [slow] = await until(async () => (await waiting()).length === 1 && (await waiting()));
+      await assert.rejects(made.letters.retry(slow?.id as string), { code: 'conflict', message: /being delivered/ });
+      assert.deepEqual(await made.letters.retryAll(), []);
+      stay?.();
+      await made.outbox.stop();
+      assert.deepEqual(seen.sort(), ['a', 'b', 'slow']);
+      assert.deepEqual(await waiting(), []);
+    });
+
     test('what expired is not delivered, and can not be tried again when it holds no longer', async (t) => {
       const made = make({ code: async () => assert.fail('an expired code was sent') });
       await put(made, 'code', '123456', 600_000);

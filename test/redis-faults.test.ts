@@ -347,3 +347,26 @@ describe('Redis at the start', () => {
     assert.ok(lines.some((line) => line.includes('volatile-ttl')));
   });
 });
+
+test('a password that Redis refuses is told once in words, at the start and later, and nobody else notices', async (t) => {
+  const redis = await startRedis({ settings: ['--requirepass', 'right'] });
+  t.after(() => redis.stop());
+  const heard: Array<{ level: number; msg: string; err?: { message: string } }> = [];
+  const told = () => heard.filter(({ msg }) => msg.startsWith('Redis refuses the user or password'));
+  const starting = (address: string) => {
+    heard.length = 0;
+    return startApp(t, { env: { LATCHKEY_REDIS_URL: address }, onLog: (line) => heard.push(JSON.parse(line)) });
+  };
+  for (const login of ['', ':wrong@', 'nobody:right@']) {
+    const app = await starting(redis.url.replace('//', `//${login}`));
+    await signedIn(app);
+    await until(app, 'degraded', 1000);
+    await sleep(600);
+    assert.equal(told().length, 1, login);
+    assert.match(String(told()[0]?.msg), /LATCHKEY_REDIS_URL \((WRONGPASS|NOAUTH) /);
+    assert.equal(told()[0]?.level, 50);
+    const degraded = heard.find(({ msg }) => msg.startsWith('Redis is degraded'));
+    assert.match(String(degraded?.err?.message), /^There is no connection to Redis \((WRONGPASS|NOAUTH) /);
+    await app.stop();
+  }
+});

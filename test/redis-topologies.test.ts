@@ -87,6 +87,32 @@ for (const [name, start] of Object.entries(TOPOLOGIES)) {
   });
 }
 
+test('a part of a Cluster that nobody takes over is "not now" for half a minute, and then counts as lost', async (t) => {
+  const topology = await startCluster();
+  t.after(() => topology.stop());
+  const app = await startApp(t, { env: { LATCHKEY_REDIS_URL: topology.url } });
+  const client = await app.client();
+  const people = await Promise.all(Array.from({ length: 6 }, () => signedIn(app, { client })));
+  const userinfo = async ({ tokens }: (typeof people)[number]) => {
+    const headers = { authorization: `Bearer ${tokens.access_token}` };
+    return (await fetch(`${app.url}/oauth2/userinfo`, { headers })).status;
+  };
+  const answers = async () => [...new Set(await Promise.all(people.map(userinfo)))];
+  assert.deepEqual(await answers(), [200]);
+  await Promise.all([topology.servers[0]?.kill(), topology.servers[3]?.kill()]);
+  const lostAt = performance.now();
+  // It notices that it is not whole, and answers nobody any more.
+  while (!(await answers()).every((status) => status === 503)) await sleep(100);
+  await sleep(20_000 - (performance.now() - lostAt));
+  assert.deepEqual(await answers(), [503]);
+  while (!(await answers()).every((status) => status === 401)) {
+    assert.ok(performance.now() - lostAt < 35_000, 'applications are not told to refresh');
+    await sleep(250);
+  }
+  assert.equal(await redisPart(app), 'degraded');
+  assert.equal(await userinfo(await signedIn(app, { client })), 200);
+});
+
 test('the address has a form for each', () => {
   const nodes = [
     { host: 'h1', port: 26_379 },

@@ -15,6 +15,8 @@ import type { Watch } from './watch.ts';
 const LONGEST_MS = 86_400_000;
 /** For so long after Redis went away nobody is told "no" for that reason, only "not now": it may be back at once. */
 const DOUBT_MS = 1000;
+/** The same for a Cluster that is not whole. Its replica takes over by then: twice what `cluster-node-timeout` is at first. */
+const TAKE_OVER_MS = 30_000;
 
 export interface FallbackOptions {
   sql: Artifacts;
@@ -40,7 +42,7 @@ export function createFallback({ sql, ledger, values, watch, keyring }: Fallback
         return { answer };
       } catch (error) {
         // One master of a Cluster that is away says nothing of the others.
-        if (values.partial) return { doubt: error };
+        if (values.partial) return writes.openFor() < TAKE_OVER_MS ? { doubt: error } : {};
         reads.failed(error);
         if (reads.closed()) return { doubt: error };
       }

@@ -33,30 +33,51 @@ export async function openRedisArtifacts(options: RedisArtifactsOptions): Promis
       resolve();
     };
   });
-  let distrusted = false;
+  let told = false;
+  /** Why there is no connection, as far as it is known. */
+  let reason: Error | undefined;
   const values = createRedisValues({
     target,
     keyring,
     onError(error) {
-      const first = isCertificateFault(error) && !distrusted;
-      distrusted ||= first;
-      options.onFault(error, first ? refusedCertificate(error) : undefined);
-      // Who is not trusted now will not be in a second.
-      if (first) connected();
+      reason = error;
+      const words = told ? undefined : refusal(error);
+      options.onFault(error, words);
+      if (words === undefined) return;
+      told = true;
+      // Who refuses now will do so in a second, too.
+      connected();
     },
+    onUnopened: (error) => options.onFault(error),
     onReady() {
-      distrusted = false;
+      told = false;
+      reason = undefined;
       connected();
       void watch.inspect();
     },
   });
-  const watch = createWatch({ values, onState: options.onState, onEviction: options.onEviction });
+  const watch = createWatch({
+    values,
+    onState: (state, cause) => options.onState(state, NO_CONNECTION.test(String(cause)) ? unconnected(reason) : cause),
+    onEviction: options.onEviction,
+  });
   await contact;
   await watch.beat();
   watch.start();
   return createFallback({ sql: createSqlArtifacts({ db, keyring }), ledger: createLedger(db), values, watch, keyring });
 }
 
-function refusedCertificate(error: Error): string {
+/** What the client says of a command for which it has no connection. */
+const NO_CONNECTION = /isn't writeable|Connection is closed/;
+
+const unconnected = (reason: Error | undefined) =>
+  new Error(`There is no connection to Redis${reason ? ` (${reason.message})` : ''}.`, { cause: reason });
+
+/** What only the operator can mend, in words. */
+function refusal(error: Error): string | undefined {
+  if (/\b(WRONGPASS|NOAUTH)\b/.test(error.message)) {
+    return `Redis refuses the user or password of LATCHKEY_REDIS_URL (${error.message}), so it is not used.`;
+  }
+  if (!isCertificateFault(error)) return undefined;
   return `The certificate of Redis is refused (${error.message}), so it is not used. Its name must be the host of LATCHKEY_REDIS_URL; a private authority is named there by ?ca=FILE.`;
 }

@@ -27,11 +27,14 @@ export interface RedisOptions {
   target: RedisTarget;
   keyring: Keyring;
   onReady(): void;
+  /** Of the connection. */
   onError(error: Error): void;
+  /** A value that is there and can't be opened. */
+  onUnopened(error: Error): void;
 }
 
 /** `row` is `kind:stored identifier`, as in SQL. Every function throws what the client throws, within 250 ms. */
-export function createRedisValues({ target, keyring, onReady, onError }: RedisOptions) {
+export function createRedisValues({ target, keyring, onReady, onError, onUnopened }: RedisOptions) {
   const link = openRedis(target, { onReady, onError });
   const { client } = link;
   const lifetime = (expiresAt: number) => Math.max(1, expiresAt + AFTERLIFE_MS - Date.now());
@@ -53,7 +56,7 @@ export function createRedisValues({ target, keyring, onReady, onError }: RedisOp
       );
       return { ...value, payload };
     } catch (error) {
-      onError(error as Error);
+      onUnopened(error as Error);
       return undefined;
     }
   }

@@ -33,9 +33,9 @@ export function addOutboxCommands(program: Command, running: Running): void {
 
   outbox
     .command('retry')
-    .description('try a dead job again; the running instance does it within seconds')
+    .description('try a job again that waits or is dead; the running instance does it within seconds')
     .argument('[id]', ID)
-    .option('--all', 'every dead job that still makes sense')
+    .option('--all', 'every job that still makes sense')
     .option('--json', 'print JSON')
     .addHelpText('after', example('latchkey outbox retry --all'))
     .action((id: string | undefined, flags: Flags & { all?: true }) => {

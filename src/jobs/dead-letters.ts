@@ -36,8 +36,9 @@ export function createDeadLetters({ db, store, audit }: DeadLettersOptions) {
     await db.write(function* () {
       const letter = yield* store.find(id);
       if (!letter) throw gone(id);
-      if (letter.state !== 'dead') {
-        throw new AppError('conflict', { message: `The job ${id} waits for its next try already.` });
+      if (letter.state === 'waiting') {
+        if ((yield* store.hasten(id)) === 1) return;
+        throw new AppError('conflict', { message: `The job ${id} is being delivered at this moment.` });
       }
       if (tooOld(letter)) {
         const message = `The job ${id} carries something that holds no longer (such as an expired code). Discard it.`;
@@ -56,20 +57,20 @@ export function createDeadLetters({ db, store, audit }: DeadLettersOptions) {
       return { items, next: rows.length > query.limit ? (items.at(-1)?.id ?? null) : null };
     },
 
-    /** A running instance delivers it within seconds. @throws AppError not_found, conflict. */
+    /** Dead, or waiting for its next try: a running instance delivers it within seconds.
+     * @throws AppError not_found, conflict. */
     retry,
 
-    /** Everything dead that still makes sense. Resolves with the ids. */
+    /** Everything that still makes sense and is not being delivered. Resolves with the ids. */
     async retryAll(by: Origin = OPERATOR): Promise<string[]> {
-      const revived: string[] = [];
+      const retried: string[] = [];
       let cursor: string | undefined;
       for (;;) {
-        const rows = await store.list('dead', PAGE, cursor);
+        const rows = await store.list(undefined, PAGE, cursor);
         for (const row of rows.filter((each) => !tooOld(each))) {
-          await retry(row.id, by);
-          revived.push(row.id);
+          if (await retry(row.id, by).then(() => true, goneMeanwhile)) retried.push(row.id);
         }
-        if (rows.length < PAGE) return revived;
+        if (rows.length < PAGE) return retried;
         cursor = rows.at(-1)?.id;
       }
     },
@@ -88,6 +89,12 @@ export function createDeadLetters({ db, store, audit }: DeadLettersOptions) {
 }
 
 export type DeadLetters = ReturnType<typeof createDeadLetters>;
+
+/** Delivered since it was listed, or about to be. */
+function goneMeanwhile(error: unknown): false {
+  if (error instanceof AppError && ['not_found', 'conflict'].includes(error.code)) return false;
+  throw error;
+}
 
 /** A code or link that lives shorter than a day says nothing true after its end; a notice always does. */
 function tooOld(letter: LetterRow): boolean {

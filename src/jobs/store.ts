@@ -153,6 +153,17 @@ export function createOutboxStore({ db, keyring }: { db: Database; keyring: Keyr
       );
     },
 
+    /** Due now, unless it is being delivered. */
+    *hasten(id: string) {
+      const now = Date.now();
+      return yield* run(
+        "UPDATE outbox SET due_at = ? WHERE id = ? AND state = 'waiting' AND leased_until < ?",
+        now,
+        id,
+        now,
+      );
+    },
+
     *discard(id: string) {
       return yield* run('DELETE FROM outbox WHERE id = ?', id);
     },
