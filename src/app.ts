@@ -81,6 +81,7 @@ export async function createApp(services: Services, { draining, metrics }: AppOp
     originOf: origin,
     unforeseen,
     observer: metrics.protocol,
+    remember,
   });
   const { flows } = protocol;
 
@@ -99,7 +100,6 @@ export async function createApp(services: Services, { draining, metrics }: AppOp
     login: createLogin({
       ...services,
       ...{ flows, originOf, enterable: accounts.enterable, kindsOf: services.factors.kindsOf },
-      devices: { ...services.devices, remember },
       remembered: services.remembered,
       factorUsed: services.factorRecovery.factorUsed,
       lacksCodes: services.recoveryCodes.lacking,
@@ -221,7 +221,7 @@ export async function createApp(services: Services, { draining, metrics }: AppOp
   });
 
   /** The browser and the address from which somebody signed in. */
-  function remember(ctx: Context, address: string): void {
+  function remember(ctx: Pick<Context, 'req' | 'cookies'>, address: string): void {
     services.devices.remember(ctx, address);
     const from = requestContext(ctx.req).address;
     services.familiar.remember(from).catch((err) => log.warn({ err }, 'a familiar address was not noted'));

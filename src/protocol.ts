@@ -35,6 +35,8 @@ export interface ProtocolOptions {
   visitorOf(req: Context['req']): { ip: string; userAgent: string | null };
   originOf(ctx: { req: Context['req'] }, via: Via): Origin;
   observer: ProtocolObserver;
+  /** The browser and the address from which somebody signed in. */
+  remember(ctx: KoaContextWithOIDC, address: string): void;
   /** What no layer caught. */
   unforeseen(error: Error, ctx?: Context): void;
 }
@@ -102,7 +104,10 @@ export async function createProtocol(services: Services, options: ProtocolOption
       refuse,
       onLimited,
     }),
-    createOneUnit({ inRequest: services.db.request, refuse, overtaken: replay.overtaken, onBug: coreFailed }),
+    createOneUnit({
+      inRequest: services.db.request,
+      ...{ refuse, overtaken: replay.overtaken, signedIn: options.remember, onBug: coreFailed },
+    }),
     replay.middleware,
     createSurroundings({
       issuer: settings.issuer,

@@ -4,9 +4,9 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { OPERATOR } from '../src/audit/events.ts';
 import { apiUser } from './support/account-api.ts';
-import type { TestApp } from './support/app.ts';
+import type { Mail, TestApp } from './support/app.ts';
 import { type Enrolled, enrolled, oath, secondStep } from './support/factors.ts';
-import { authorizationRequest, codeOf, FIREFOX, type Person, signIn, somebody } from './support/flow.ts';
+import { authorizationRequest, codeOf, FIREFOX, type Person, signedIn, signIn, somebody } from './support/flow.ts';
 import { startOn } from './support/one-app.ts';
 import { createVisitor, type Page, type Visitor } from './support/visitor.ts';
 
@@ -46,6 +46,7 @@ for (const engine of ['SQLite', 'PostgreSQL']) {
       assert.equal(codeOf(page), null, what);
       assert.match((await visitor.open('/account')).url, /\/login\//, what);
       assert.deepEqual(await sessions.list(id), [], what);
+      assert.doesNotMatch(visitor.cookieFor(`${app.url}/`), /latchkey_device=/, `${what}: no browser that is known`);
     }
 
     await t.test('a sign-in by the password of before a change that was stored during its Argon2', async () => {
@@ -56,6 +57,24 @@ for (const engine of ['SQLite', 'PostgreSQL']) {
       await nobodyIn(visitor, await signIn(visitor, page, person), person, 'the old password');
       const again = firefox();
       assert.ok(codeOf(await signIn(again, await begun(again), { ...person, password: NEXT })));
+    });
+
+    await t.test('such a sign-in stands nowhere as one that succeeded, and nobody is told of it', async () => {
+      const { person } = await signedIn(app);
+      const visitor = firefox();
+      const page = await begun(visitor);
+      meanwhile(passwords, 'verify', () => change(person));
+      const refused = await signIn(visitor, page, person);
+      await nobodyIn(visitor, refused, person, 'the old password');
+      assert.equal(refused.status, 410);
+      assert.match(refused.html, /signed out everywhere/);
+      const again = firefox();
+      assert.ok(codeOf(await signIn(again, await begun(again), { ...person, password: NEXT })));
+      const isNotice = ({ to, subject }: Mail) => to === person.email && /^New sign-in/.test(subject);
+      await app.mail(person.email, isNotice);
+      assert.equal(app.mails().filter(isNotice).length, 1);
+      const { items } = await app.services.audit.list({ account: person.id, type: 'sign_in.succeeded' }, 9);
+      assert.equal(items.length, 2);
     });
 
     await t.test('the same with a second step: it is not asked', async () => {

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { after, before, describe, type TestContext, test } from 'node:test';
 import { SYSTEM } from '../src/audit/events.ts';
 import { type AppOptions, startApp, type TestApp } from './support/app.ts';
-import { authorizationRequest, codeOf, type Person, signedIn, somebody } from './support/flow.ts';
+import { authorizationRequest, codeOf, type Person, signedIn, somebody, token } from './support/flow.ts';
 import { startPostgres, type TestPostgres } from './support/postgres.ts';
 import { createVisitor } from './support/visitor.ts';
 
@@ -81,6 +81,38 @@ function contract(engine: string, options: () => Promise<AppOptions>): void {
       assert.equal(asked.status, 401);
       assert.match((await next.visitor.open('/account/events')).html, /Too many sessions at once/);
       assert.equal((await browsers(app, stranger.person)).length, 1);
+    });
+
+    test('S08: a session whose application refreshes is in use, however long its browser was not there', async () => {
+      const { db } = app.services;
+      const used = await signedIn(app);
+      const { person } = used;
+      const unused = await signedIn(app, { person });
+      const [ofUnused, ofUsed] = await browsers(app, person);
+      const now = Math.floor(Date.now() / 1000);
+      for (let n = 0; n < 48; n += 1) {
+        const session = { uid: `${person.id} ${n}`, accountId: person.id, iat: now, exp: now + 86_400 };
+        const nobody = { ip: null, userAgent: null };
+        await app.services.sessions.begin(session.uid, session, Date.now() + 86_400_000, nobody, SYSTEM);
+      }
+      for (const [seenAt, uid] of [
+        [9, ofUsed?.id],
+        [10, ofUnused?.id],
+      ] as const) {
+        await db.run('UPDATE sessions SET last_seen_at = ? WHERE uid = ?', seenAt, uid);
+        await db.run('UPDATE grants SET last_seen_at = ? WHERE session_uid = ?', seenAt, uid);
+      }
+      const refresh = ({ client, tokens }: typeof used) =>
+        token(app, client, { grant_type: 'refresh_token', refresh_token: tokens.refresh_token as string });
+      assert.equal((await refresh(used)).status, 200);
+      await signedIn(app, { person });
+      const { items } = await app.services.audit.list({ account: person.id, type: 'session.ended' }, 9);
+      assert.deepEqual(
+        items.map(({ session_id }) => session_id),
+        [ofUnused?.id],
+      );
+      assert.equal((await refresh(used)).status, 200);
+      assert.equal((await refresh(unused)).body.error, 'invalid_grant');
     });
   });
 }

@@ -7,15 +7,17 @@ import { type Origin, SYSTEM } from '../audit/events.ts';
 import type { AuditLog } from '../audit/log.ts';
 import type { Database } from '../db/database.ts';
 import type { Steps } from '../db/statement.ts';
+import { AppError } from '../errors.ts';
 import type { Outbox } from '../jobs/outbox.ts';
 import type { SqlWindows } from '../limits/window-store.ts';
 import { DISOWN_MS } from './disowning.ts';
 import type { Links } from './links.ts';
 import { type Asked, signInOf } from './sign-in.ts';
-import type { Account } from './store.ts';
+import type { Account, AccountStore } from './store.ts';
 
 export interface SignInNoticesOptions {
   db: Database;
+  store: Pick<AccountStore, 'lookUp'>;
   audit: Pick<AuditLog, 'outcomes' | 'record'>;
   outbox: Outbox;
   links: Links;
@@ -27,6 +29,8 @@ export interface SignInNoticesOptions {
 
 export interface Done extends Asked {
   amr: string[];
+  /** The account's (`signedOutAt`) when the sign-in began. */
+  epoch: number;
   /** Whether this browser signed in to the account before. */
   known: boolean;
 }
@@ -41,7 +45,9 @@ const BEGINNINGS = new Set<string>(['registration.completed', 'account.created']
 
 export type NoticeTemplate = 'new-device' | 'after-failures' | 'half-way';
 
-export function createSignInNotices({ db, audit, outbox, links, windows, issuer, placeOf }: SignInNoticesOptions) {
+export function createSignInNotices(options: SignInNoticesOptions) {
+  const { db, store, audit, outbox, links, windows, issuer, placeOf } = options;
+
   function* mail(template: NoticeTemplate, account: Account, by: Origin, more: object = {}): Steps<void> {
     const { locale, zoneinfo } = account.profile;
     const when = new Date().toISOString();
@@ -60,7 +66,8 @@ export function createSignInNotices({ db, audit, outbox, links, windows, issuer,
   }
 
   return {
-    /** Records a sign-in that has succeeded, and tells its owner where that is due, in one unit of work. */
+    /** Records a sign-in that has succeeded, and tells its owner where that is due, in one unit of work.
+     * @throws AppError interaction_expired when everything of the account was ended since it began. */
     async signedIn(account: Account, done: Done): Promise<void> {
       const { by = SYSTEM } = done;
       const items = await audit.outcomes(account.id, LOOK_BACK);
@@ -69,6 +76,7 @@ export function createSignInNotices({ db, audit, outbox, links, windows, issuer,
       const failures = since.filter(isFailure).length;
       const first = last === -1 && items.some(({ type }) => BEGINNINGS.has(type));
       await db.write(function* () {
+        if ((yield* store.lookUp(account.id))?.signedOutAt !== done.epoch) throw signedOut();
         yield* audit.record(signInOf(account.id, done));
         if (!done.known && !first) yield* mail('new-device', account, by);
         else if (failures >= SEVERAL) yield* mail('after-failures', account, by, { failures });
@@ -83,6 +91,11 @@ export function createSignInNotices({ db, audit, outbox, links, windows, issuer,
       outbox.wake('mail');
     },
   };
+}
+
+function signedOut(): AppError {
+  const message = 'The account was signed out everywhere while this sign-in was under way. Sign in again.';
+  return new AppError('interaction_expired', { message });
 }
 
 export type SignInNotices = ReturnType<typeof createSignInNotices>;

@@ -24,7 +24,7 @@ export interface LoginOptions {
   flows: Flows;
   steps: StepStore;
   notices: SignInNotices;
-  devices: Pick<KnownDevices, 'of' | 'remember'>;
+  devices: Pick<KnownDevices, 'of'>;
   /** An account that may be signed in to, or brought back by that. */
   enterable(id: string): Promise<Account | undefined>;
   kindsOf(accountId: string): Promise<FactorKind[]>;
@@ -91,11 +91,11 @@ export function createLogin(options: LoginOptions) {
     const { amr, authTime, epoch } = step;
     const created = flow.interaction.prompt.name === 'create' ? { create: {} } : {};
     const known = devices.of(ctx).known(account.emailCanonical) !== undefined;
-    await notices.signedIn(account, { by: originOf(ctx), client: flow.client?.clientId, amr, known });
-    devices.remember(ctx, account.emailCanonical);
+    await notices.signedIn(account, { by: originOf(ctx), client: flow.client?.clientId, amr, epoch, known });
     // With its time: the answer is handed in again with a consent, which is no proof of anything.
-    const at = Date.now();
-    const login = { accountId: account.id, remember: true, amr, acr: reached(amr) as string, at, epoch, ts: authTime };
+    const times = { at: Date.now(), epoch, ts: authTime };
+    const { id: accountId, emailCanonical: address } = account;
+    const login = { accountId, address, remember: true, amr, acr: reached(amr) as string, ...times };
     await flows.finish(ctx, flow, { ...created, login });
   }
 

@@ -13,12 +13,14 @@ export interface OneUnitOptions {
   refuse: Refuse;
   /** Another request had the same code or refresh token and was first. */
   overtaken(ctx: KoaContextWithOIDC, refusal: OIDCProviderError): Promise<void>;
+  /** A sign-in was finished with this canonical address, and its session is stored. */
+  signedIn(ctx: KoaContextWithOIDC, address: string): void;
   onBug(error: unknown, ctx: KoaContextWithOIDC): void;
 }
 
 type OIDCProviderError = errors.OIDCProviderError;
 
-export function createOneUnit({ inRequest, refuse, overtaken, onBug }: OneUnitOptions) {
+export function createOneUnit({ inRequest, refuse, overtaken, signedIn, onBug }: OneUnitOptions) {
   // Where nothing is promised there is nothing to wait for, and no commit waits for it.
   return (ctx: KoaContextWithOIDC, next: () => Promise<void>): Promise<void> =>
     READ_ONLY.has(ctx.path) ? next() : oneUnit(ctx, next);
@@ -26,6 +28,8 @@ export function createOneUnit({ inRequest, refuse, overtaken, onBug }: OneUnitOp
   async function oneUnit(ctx: KoaContextWithOIDC, next: () => Promise<void>): Promise<void> {
     try {
       await inRequest(next);
+      const address = (ctx.oidc?.result?.login as { address?: string } | undefined)?.address;
+      if (address !== undefined) signedIn(ctx, address);
     } catch (error) {
       for (const name of ['Location', 'Set-Cookie']) ctx.remove(name);
       if (error instanceof errors.OIDCProviderError) return overtaken(ctx, error);

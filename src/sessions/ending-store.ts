@@ -45,11 +45,15 @@ export function* standInLine(accountId: string, epoch?: number) {
   return (yield* rows) === 1;
 }
 
-/** Of the living sessions of an account but one, those behind the `kept` that were used last. */
+/** Of the living sessions of an account but one, those behind the `kept` that were used last: by the browser, or by the
+ * refresh of an application that was signed in from it. */
 export function* unusedBeyond(accountId: string, uid: string, kept: number) {
   const rows = yield* all<{ uid: string }>(
-    `SELECT s.uid FROM sessions s WHERE account_id = ? AND uid <> ? AND expires_at > ? AND ${LIVING}
-     GROUP BY s.uid ORDER BY MAX(s.last_seen_at) DESC, MAX(s.created_at) DESC, s.uid`,
+    `SELECT s.uid FROM sessions s LEFT JOIN grants g ON g.session_uid = s.uid
+     WHERE s.account_id = ? AND s.uid <> ? AND s.expires_at > ? AND ${LIVING}
+     GROUP BY s.uid
+     ORDER BY MAX(CASE WHEN g.last_seen_at > s.last_seen_at THEN g.last_seen_at ELSE s.last_seen_at END) DESC,
+       MAX(s.created_at) DESC, s.uid`,
     accountId,
     uid,
     Date.now(),

@@ -13,6 +13,8 @@ extern int strncmp(const char *, const char *, u64);
 extern u64 strlen(const char *);
 extern void abort(void);
 extern int access(const char *, int);
+extern int atoi(const char *);
+extern int usleep(unsigned);
 extern int *__errno_location(void);
 
 #define NEXT ((void *)-1)
@@ -31,6 +33,8 @@ static u64 prefix_length;
 static u64 folder_length;
 /* While a file of this name is there, the disk fails whoever waits for it. */
 static const char *disk_fault;
+/* So long each wait for the disk takes at least, in microseconds. */
+static unsigned disk_wait;
 
 static int (*real_open)(const char *, int, int);
 static int (*real_close)(int);
@@ -59,6 +63,7 @@ static void begin(void) {
   file = getenv("POWER_FILE");
   log = getenv("POWER_LOG");
   disk_fault = getenv("DISK_FAULT");
+  if (getenv("DISK_WAIT")) disk_wait = (unsigned)atoi(getenv("DISK_WAIT"));
   if (!file || !log || strlen(file) >= sizeof prefix) return;
   prefix_length = strlen(file);
   memcpy(prefix, file, prefix_length + 1);
@@ -178,6 +183,7 @@ static int sync(int fd, int (*real)(int)) {
     return -1;
   }
   if (name) note('B', name, (i64)fd, 0, 0);
+  if (name && disk_wait) usleep(disk_wait);
   failed = real(fd);
   if (name && !failed) note('E', name, (i64)fd, 0, 0);
   return failed;

@@ -27,8 +27,9 @@ export interface PowerLine {
   off(mercy: Mercy): { writes: number; syncs: number };
 }
 
-/** @param file the database; the files that SQLite lays beside it have names that begin with its name. */
-export function powerLine(t: TestContext, file: string): PowerLine {
+/** @param file the database; the files that SQLite lays beside it have names that begin with its name.
+ * @param waitMs so long each wait for the disk takes at least. */
+export function powerLine(t: TestContext, file: string, waitMs = 0): PowerLine {
   const dir = mkdtempSync(join(tmpdir(), 'latchkey-power-'));
   t.after(() => rmSync(dir, { recursive: true, force: true }));
   const [library, log, fault] = [join(dir, 'power-loss.so'), join(dir, 'notes'), join(dir, 'fault')];
@@ -36,7 +37,10 @@ export function powerLine(t: TestContext, file: string): PowerLine {
   execFileSync(program, [...flags, '-shared', '-nostdlib', '-o', library, source]);
   let disk: Disk;
   return {
-    env: { LD_PRELOAD: library, POWER_FILE: file, POWER_LOG: log, DISK_FAULT: fault },
+    env: {
+      LD_PRELOAD: library,
+      ...{ POWER_FILE: file, POWER_LOG: log, DISK_FAULT: fault, DISK_WAIT: String(waitMs * 1000) },
+    },
     on() {
       rmSync(log, { force: true });
       disk = createDisk(filesOf(file));
