@@ -4,7 +4,7 @@ import { after, before, test } from 'node:test';
 import { SYSTEM } from '../src/audit/events.ts';
 import { type ApiUser, apiUser, assertRefused, createApi, SCOPE } from './support/account-api.ts';
 import { startApp, type TestApp } from './support/app.ts';
-import { type Enrolled, enrolled, oath, wrongCode } from './support/factors.ts';
+import { type Enrolled, enrolled, oath, oathBefore, wrongCode } from './support/factors.ts';
 import { authorizationRequest, CALLBACK, codeOf, FIREFOX, signIn, token } from './support/flow.ts';
 import { createVisitor } from './support/visitor.ts';
 
@@ -48,7 +48,7 @@ test('an application adds an authenticator; the first brings recovery codes and 
   ]);
   const stranger = await apiUser(app);
   assertRefused(await prove(stranger.api, { code: oath(setup.secret) }), 'code_expired');
-  const added = await prove(user.api, { code: oath(setup.secret, -1), name: 'Ada’s e\u0301cran' });
+  const added = await prove(user.api, { code: await oathBefore(setup.secret), name: 'Ada’s e\u0301cran' });
   assert.equal(added.body.factor.name, 'Ada’s écran', 'NFC');
   assert.equal(added.body.recovery_codes.length, 10);
   assert.equal((await codes(user.api)).body.left, 10);
@@ -67,7 +67,7 @@ test('A17: a password alone, or an old sign-in, is no fresh proof where there is
   // A sign-in of this moment with the password, in which the factor was added.
   const early = await apiUser(app);
   const { id, secret } = (await early.api(`POST ${PATH}/totp`)).body;
-  const added = (await early.api(`POST ${PATH}/totp/${id}`, { json: { code: oath(secret, -1) } })).body;
+  const added = (await early.api(`POST ${PATH}/totp/${id}`, { json: { code: await oathBefore(secret) } })).body;
   const person = { ...early.person, secret, factorId: added.factor.id };
   const removal = `DELETE ${PATH}/${person.factorId}`;
   for (const line of [`POST ${PATH}/totp`, removal, `POST ${PATH}/recovery-codes`])

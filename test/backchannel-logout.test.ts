@@ -223,10 +223,11 @@ function contract(name: string, env: () => Promise<Record<string, string>>) {
           redirect_uri: CALLBACK,
           code_verifier: request.verifier,
         });
+      t.mock.timers.enable({ apis: ['Date'], now: Date.now() });
       const tokens = (await exchange()).body;
       assert.equal((await exchange()).status, 400, 'at the same time');
       assert.equal(await refreshed(app, { client, tokens }), 200, 'and no theft');
-      t.mock.timers.enable({ apis: ['Date'], now: Date.now() + 2100 });
+      t.mock.timers.setTime(Date.now() + 2100);
       assert.equal((await exchange()).status, 400);
       t.mock.timers.reset();
       assert.equal(await refreshed(app, { client, tokens }), 400);

@@ -5,7 +5,7 @@ import { test } from 'node:test';
 import { OPERATOR } from '../src/audit/events.ts';
 import { apiUser } from './support/account-api.ts';
 import type { Mail, TestApp } from './support/app.ts';
-import { type Enrolled, enrolled, oath, secondStep } from './support/factors.ts';
+import { type Enrolled, enrolled, oath, oathBefore, secondStep } from './support/factors.ts';
 import { authorizationRequest, codeOf, FIREFOX, type Person, signedIn, signIn, somebody } from './support/flow.ts';
 import { startOn } from './support/one-app.ts';
 import { createVisitor, type Page, type Visitor } from './support/visitor.ts';
@@ -190,7 +190,7 @@ for (const engine of ['SQLite', 'PostgreSQL']) {
       const kept = { session: own?.id };
       await sessions.revokeAll(person.id);
       const setup = await totp.begin({ accountId: person.id, label: person.email, holder: 'test' });
-      const proof = { accountId: person.id, code: oath(setup.secret, -1), name: 'Phone', holder: 'test' };
+      const proof = { accountId: person.id, code: await oathBefore(setup.secret), name: 'Phone', holder: 'test' };
       for (const work of [
         () => totp.confirm(proof, { by: OPERATOR, kept }),
         () => app.services.recoveryCodes.create(person.id, { by: OPERATOR, kept }),
@@ -210,7 +210,7 @@ for (const engine of ['SQLite', 'PostgreSQL']) {
       const step = { accountId: person.id, amr: ['pwd'], authTime: Math.floor(Date.now() / 1000), epoch };
       await app.services.steps.put(flow, step, Date.now() + 60_000);
       const setup = await totp.begin({ accountId: person.id, label: person.email, holder: flow });
-      const proof = { accountId: person.id, code: oath(setup.secret, -1), name: 'Phone', holder: flow };
+      const proof = { accountId: person.id, code: await oathBefore(setup.secret), name: 'Phone', holder: flow };
       await change(person);
       // Stored by a request that was under way.
       await app.services.steps.put(flow, step, Date.now() + 60_000);

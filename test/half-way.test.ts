@@ -5,7 +5,7 @@ import { test } from 'node:test';
 import { OPERATOR } from '../src/audit/events.ts';
 import { until } from './proofs/proof.ts';
 import type { TestApp } from './support/app.ts';
-import { type Enrolled, enrolled, oath, secondStep } from './support/factors.ts';
+import { type Enrolled, enrolled, oath, oathBefore, secondStep } from './support/factors.ts';
 import { authorizationRequest, codeOf, FIREFOX, PASSWORD, signIn, somebody } from './support/flow.ts';
 import { startOn } from './support/one-app.ts';
 import { createVisitor, type Page, type Visitor } from './support/visitor.ts';
@@ -54,7 +54,7 @@ for (const engine of ['SQLite', 'PostgreSQL']) {
       await app.mail(person.email, (mail) => /^New sign-in/.test(mail.subject));
       const { totp } = app.services;
       const setup = await totp.begin({ accountId: person.id, label: person.email, holder: 'test' });
-      const proof = { accountId: person.id, code: oath(setup.secret, -1), name: 'Phone', holder: 'test' };
+      const proof = { accountId: person.id, code: await oathBefore(setup.secret), name: 'Phone', holder: 'test' };
       return { ...person, secret: setup.secret, factorId: await totp.confirm(proof, { by: OPERATOR }) };
     }
 

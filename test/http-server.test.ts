@@ -127,7 +127,7 @@ test('an answer that has begun is never followed by another on the same connecti
 test('a connection serves so many requests and no more', async (t) => {
   const { port } = await counting(t, { maxRequestsPerSocket: 2 });
   const requests = [1, 2, 3].map((n) => `GET /${n} HTTP/1.1\r\n${HOST}\r\n`);
-  const { text } = await raw(port, requests, { waitMs: 300 });
+  const { text } = await raw(port, requests, { until: /HTTP\/1\.1 503/ });
   assert.deepEqual(text.match(/HTTP\/1\.1 \d+/g), ['HTTP/1.1 200', 'HTTP/1.1 200', 'HTTP/1.1 503']);
 });
 
@@ -171,22 +171,25 @@ const later = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 
 const NEVER = -1;
 
-async function answering(ms: number): Promise<{ server: HttpServer; port: number }> {
+/** `asked` resolves when the first request is there. */
+async function answering(ms: number): Promise<{ server: HttpServer; port: number; asked: Promise<void> }> {
+  const { promise: asked, resolve } = Promise.withResolvers<void>();
   const server = createServer(async (_req, res: ServerResponse) => {
+    resolve();
     if (ms === NEVER) return;
     await later(ms);
     res.end('done');
   });
   const { port } = await server.listen({ host: '127.0.0.1', port: 0 });
-  return { server, port };
+  return { server, port, asked };
 }
 
 test('a stop lets requests finish, tells clients to go elsewhere, and then refuses connections', async () => {
-  const { server, port } = await answering(200);
+  const { server, port, asked } = await answering(200);
   const agent = new Agent({ keepAlive: true });
   const running = ask(port, agent);
-  await later(50);
-  const stopped = server.stop({ drainMs: 100, graceMs: 2000 });
+  await asked;
+  const stopped = server.stop({ drainMs: 1000, graceMs: 2000 });
   assert.equal(server.draining, true);
   const during = ask(port, agent);
   for (const answer of await Promise.all([running, during])) {
@@ -200,13 +203,13 @@ test('a request that outlasts the patience is cut and counted, and a second stop
   const first = await answering(NEVER);
   const hanging = ask(first.port);
   hanging.catch(() => {});
-  await later(50);
+  await first.asked;
   assert.deepEqual(await first.server.stop({ drainMs: 0, graceMs: 50 }), { cut: 1 });
   await assert.rejects(hanging, /socket hang up|ECONNRESET/);
 
   const second = await answering(NEVER);
   ask(second.port).catch(() => {});
-  await later(50);
+  await second.asked;
   const patient = second.server.stop({ drainMs: 300, graceMs: 60_000 });
   const started = performance.now();
   assert.deepEqual(await second.server.stop({ drainMs: 0, graceMs: 0 }), { cut: 1 });
@@ -222,7 +225,7 @@ test('connections that never asked anything do not hold up a stop', async () => 
   await ask(port, agent);
   const started = performance.now();
   await server.stop({ drainMs: 0, graceMs: 10_000 });
-  assert.ok(performance.now() - started < 1000, 'neither the silent nor the idle connection is waited for');
+  assert.ok(performance.now() - started < 5000, 'neither the silent nor the idle connection is waited for');
   agent.destroy();
 });
 
@@ -288,20 +291,17 @@ test('four restarts under load of 20 keep-alive clients fail no request (T20)', 
     }
     agent.destroy();
   });
-  for (let restart = 0; restart < 4; restart += 1) {
-    await later(150);
+  for (let restart = 1; restart <= 4; restart += 1) {
+    while (done < 125 * restart) await later(20);
     const old = current;
-    const stopped = (async () => {
-      const draining = old.server.stop({ drainMs: 200, graceMs: 2000 });
-      await later(60);
-      current = await answering(2);
-      return draining;
-    })();
-    assert.deepEqual(await stopped, { cut: 0 });
+    // Long enough for the next one to be there on a slow machine, too.
+    const draining = old.server.stop({ drainMs: 800, graceMs: 10_000 });
+    await later(60);
+    current = await answering(2);
+    assert.deepEqual(await draining, { cut: 0 });
   }
   stopping = true;
   await Promise.all(clients);
   await current.server.stop({ drainMs: 0, graceMs: 100 });
   assert.deepEqual(failures, []);
-  assert.ok(done > 500, `${done} requests`);
 });

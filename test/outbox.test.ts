@@ -77,12 +77,13 @@ for (const [name, open] of Object.entries(DATABASES)) {
 
     test('a delivery that lasts keeps its lease; one that was lost is taken again with the same id', async (t) => {
       const made = make({});
+      t.mock.timers.enable({ apis: ['Date'], now: Date.now() });
       await put(made, 'slow', 'x');
       const [first] = await made.store.claim('slow', 5, 1000);
       assert.ok(first);
       assert.deepEqual(await made.store.claim('slow', 5, 1000), [], 'it is leased');
       await made.store.renew(first, 60_000);
-      t.mock.timers.enable({ apis: ['Date'], now: Date.now() + 30_000 });
+      t.mock.timers.setTime(Date.now() + 30_000);
       assert.deepEqual(await made.store.claim('slow', 5, 1000), [], 'the lease was renewed');
       t.mock.timers.setTime(Date.now() + 60_000);
       const [second] = await made.store.claim('slow', 5, 1000);

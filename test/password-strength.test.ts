@@ -24,7 +24,7 @@ before(async (t) => {
 const said = (page: Page) => page.locator('.strength-words');
 const says = async (page: Page, password: string, words: RegExp) => {
   await page.locator('input[autocomplete=new-password]').fill(password);
-  await said(page).filter({ hasText: words }).waitFor({ state: 'attached', timeout: 15_000 });
+  await said(page).filter({ hasText: words }).waitFor({ state: 'attached' });
 };
 
 test('an estimate in words that a screen reader speaks, with what is weak; nothing is sent anywhere', async (t) => {

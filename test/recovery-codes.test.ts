@@ -10,7 +10,7 @@ import { SYSTEM } from '../src/audit/events.ts';
 import { createAuditLog } from '../src/audit/log.ts';
 import { createFactorParts } from '../src/factors/parts.ts';
 import { startApp, type TestApp } from './support/app.ts';
-import { codesOn, enrolled, inAccount, oath, secondStep } from './support/factors.ts';
+import { codesOn, enrolled, inAccount, oath, oathBefore, secondStep } from './support/factors.ts';
 import { signIn } from './support/flow.ts';
 import { DATABASES } from './support/stores.ts';
 import { formsOf } from './support/visitor.ts';
@@ -145,7 +145,7 @@ for (const [engine, open] of Object.entries(DATABASES)) {
     const sql = `INSERT INTO accounts (id, email, email_canonical, status, created_at, updated_at) VALUES (?, ?, ?, 'active', ?, ?)`;
     await db.run(sql, 'a1', 'ada@example.com', 'ada@example.com', now, now);
     const { secret } = await parts.totp.begin({ accountId: 'a1', label: 'ada', holder: 'h' });
-    const code = oath(secret, -1);
+    const code = await oathBefore(secret);
     const proof = { accountId: 'a1', code, name: '', holder: 'h' };
     const added = await Promise.allSettled(Array.from({ length: 20 }, () => parts.totp.confirm(proof, { by: SYSTEM })));
     assert.equal(added.filter(({ status }) => status === 'fulfilled').length, 1, 'set up once');

@@ -6,7 +6,7 @@ import { decodeJwt } from 'jose';
 import { OPERATOR } from '../src/audit/events.ts';
 import { assertRefused, createApi, SCOPE } from './support/account-api.ts';
 import { startApp, type TestApp } from './support/app.ts';
-import { codesOn, enrolled, oath, secondStep, secretOn } from './support/factors.ts';
+import { codesOn, enrolled, oath, oathBefore, secondStep, secretOn } from './support/factors.ts';
 import {
   authorizationRequest,
   codeOf,
@@ -46,7 +46,7 @@ async function withRole(app: TestApp, ...roles: string[]): Promise<Person> {
 async function setUp(visitor: Visitor, protect: Page): Promise<{ done: Page; secret: string }> {
   const shown = await visitor.open(`${protect.url}/totp`);
   const secret = secretOn(shown);
-  const saved = await visitor.submit(shown, { code: oath(secret, -1) }, '/protect/totp$');
+  const saved = await visitor.submit(shown, { code: await oathBefore(secret) }, '/protect/totp$');
   const codes = await visitor.submit(saved, {}, '/protect/recovery$');
   assert.equal(codesOn(codes).length, 10);
   return { done: await visitor.submit(codes, {}, '/done$'), secret };
@@ -241,7 +241,7 @@ test('switched on for everybody it holds for sessions of before, and where no ro
 async function enrolledKeeping(app: TestApp, person: Person, visitor: Visitor): Promise<{ secret: string }> {
   const page = await visitor.open('/account/security/totp/new');
   const secret = secretOn(page);
-  await visitor.submit(page, { code: oath(secret, -1), name: '' }, '/totp/new$');
+  await visitor.submit(page, { code: await oathBefore(secret), name: '' }, '/totp/new$');
   assert.equal((await app.services.factors.of(person.id)).filter(({ kind }) => kind === 'totp').length, 1);
   return { secret };
 }

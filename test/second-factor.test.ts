@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { decodeJwt } from 'jose';
 import { startApp, type TestApp } from './support/app.ts';
-import { codesOn, enrol, enrolled, oath, secondStep, secretOn } from './support/factors.ts';
+import { codesOn, enrol, enrolled, oath, oathBefore, secondStep, secretOn } from './support/factors.ts';
 import { authorizationRequest, CALLBACK, codeOf, FIREFOX, signedIn, signIn, somebody, token } from './support/flow.ts';
 import { createVisitor, type Page, type Visitor } from './support/visitor.ts';
 
@@ -117,7 +117,7 @@ test('S03: a session that lacks the factor is asked for it alone, and gets a new
   const protect = await visitor.open(request.url);
   const setUp = await visitor.open(`${protect.url}/totp`);
   const secret = secretOn(setUp);
-  const before = await visitor.submit(setUp, { code: oath(secret, -1), name: '' }, '/protect/totp$');
+  const before = await visitor.submit(setUp, { code: await oathBefore(secret), name: '' }, '/protect/totp$');
   assert.match(before.url, /\/protect\/recovery$/);
   assert.equal(codesOn(before).length, 0);
   const shown = await visitor.submit(before, {}, '/protect/recovery$');
@@ -148,7 +148,7 @@ test('where everybody has to have one: from the registration on, once', async ()
   await assertNobody(strict, visitor);
   const setUp = await visitor.open(`${protect.url}/totp`);
   const secret = secretOn(setUp);
-  const saved = await visitor.submit(setUp, { code: oath(secret, -1) }, '/protect/totp$');
+  const saved = await visitor.submit(setUp, { code: await oathBefore(secret) }, '/protect/totp$');
   const shown = await visitor.submit(saved, {}, '/protect/recovery$');
   assert.ok(codeOf(await visitor.submit(shown, {}, '/done$')));
 

@@ -1,13 +1,17 @@
 /** Several processes over one SQLite file. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { until } from './proofs/proof.ts';
 import type { TestApp } from './support/app.ts';
 import { authorizationRequest, CALLBACK, codeOf, PASSWORD, signIn, token } from './support/flow.ts';
 import { type Issuer, startIssuer } from './support/issuer.ts';
 import { createVisitor } from './support/visitor.ts';
 
+const PATIENCE_MS = 20_000;
+
 test('two workers share sign-ins; of 100 parallel redemptions of a code one succeeds; a killed worker is replaced', async (t) => {
   const issuer = await startIssuer(t, { env: { LATCHKEY_WORKERS: '2' } });
+  await until('both workers listen', async () => pidsOf(issuer).length === 2, PATIENCE_MS);
   const app = issuer as unknown as TestApp;
   const client = await issuer.createClient({ client_name: 'App', redirect_uris: [CALLBACK] });
   await issuer.run('users', 'create', '--email', 'ada@example.com', '--name', 'Ada', '--verified', '--json');
@@ -42,7 +46,7 @@ test('two workers share sign-ins; of 100 parallel redemptions of a code one succ
   // A connection that the killed worker held breaks, or waits for an answer that nobody gives; whoever connects anew, once
   // the death is known, is served.
   await fetch(`${issuer.url}/livez`, { signal: AbortSignal.timeout(2000) }).catch(() => {});
-  await new Promise((resolve) => setTimeout(resolve, 50));
+  await until('its death is known', async () => deathsOf(issuer) === 1, PATIENCE_MS);
   for (let n = 0; n < 10; n += 1) {
     const fresh = createVisitor(issuer.url);
     const again = authorizationRequest(app, client.client_id);
@@ -50,24 +54,17 @@ test('two workers share sign-ins; of 100 parallel redemptions of a code one succ
       codeOf(await signIn(fresh, await fresh.open(again.url), { email: 'bob@example.com', password: PASSWORD })),
     );
   }
-  for (let waited = 0; waited < 5000 && (issuer.output().match(/"msg":"listening"/g) ?? []).length < 3; waited += 100) {
-    await new Promise((resolve) => setTimeout(resolve, 100));
-  }
-  assert.equal((issuer.output().match(/"msg":"listening"/g) ?? []).length, 3);
+  await until('it is replaced', async () => pidsOf(issuer).length === 3, PATIENCE_MS);
   assert.equal(await issuer.stop(), 0);
 });
 
 test('a stop while no worker lives ends the service', async (t) => {
   const issuer = await startIssuer(t, { env: { LATCHKEY_WORKERS: '2' } });
-  for (let waited = 0; waited < 5000 && pidsOf(issuer).length < 2; waited += 50) {
-    await new Promise((resolve) => setTimeout(resolve, 50));
-  }
+  await until('both workers listen', async () => pidsOf(issuer).length === 2, PATIENCE_MS);
   for (const pid of pidsOf(issuer)) process.kill(pid, 'SIGKILL');
   // Their deaths are known, and none is replaced yet.
-  for (let waited = 0; waited < 5000 && deathsOf(issuer) < 2; waited += 5) {
-    await new Promise((resolve) => setTimeout(resolve, 5));
-  }
-  const patience = new Promise((resolve) => setTimeout(resolve, 5000, 'still there').unref());
+  await until('their deaths are known', async () => deathsOf(issuer) === 2, PATIENCE_MS);
+  const patience = new Promise((resolve) => setTimeout(resolve, PATIENCE_MS, 'still there').unref());
   assert.equal(await Promise.race([issuer.stop(), patience]), 0);
 });
 

@@ -53,10 +53,10 @@ interface ReplayState {
 
 export function createRefreshReplay({ rows, records, endGrant, onRepeat, refuse, arrivedAt }: RefreshReplayOptions) {
   async function answerOf(token: string): Promise<Record<string, unknown> | undefined> {
-    const deadline = Date.now() + PATIENCE_MS;
+    const deadline = performance.now() + PATIENCE_MS;
     for (;;) {
       const answer = await records.find(token);
-      if (answer || Date.now() >= deadline) return answer;
+      if (answer || performance.now() >= deadline) return answer;
       await new Promise((resolve) => setTimeout(resolve, POLL_MS));
     }
   }
@@ -127,7 +127,9 @@ export function createRefreshReplay({ rows, records, endGrant, onRepeat, refuse,
     const seconds = replayWindow(ctx);
     const grantId = ctx.oidc.entities.Grant?.jti;
     if (seconds === 0 || !grantId) return;
-    await records.save({ token, grantId, answer: ctx.body, expiresAt: Date.now() + seconds * 1000 });
+    // Somebody may come at the window's end and wait before it is looked for.
+    const expiresAt = Date.now() + seconds * 1000 + PATIENCE_MS;
+    await records.save({ token, grantId, answer: ctx.body, expiresAt });
   }
 
   /** Nothing of this request was stored: another one with the same refresh token, or the same code, was first. */

@@ -35,7 +35,7 @@ export const EXAMPLES: readonly Example[] = [
     salt: 'authjs.session-token',
   },
 ];
-const START_MS = 30_000;
+const START_MS = 90_000;
 
 /** Installs what an example's lock file names, unless that is there already. */
 export async function install(example: string): Promise<void> {

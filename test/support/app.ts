@@ -36,7 +36,7 @@ export interface TestApp {
   dataDir: string;
   running: Running;
   services: Running['services'];
-  /** The newest mail to this address, awaited for at most five seconds. */
+  /** The newest mail to this address, awaited for at most twenty seconds. */
   mail(to: string, which?: (mail: Mail) => boolean): Promise<Mail>;
   mails(): Mail[];
   /** Registers a client; `first_party` and a callback on 127.0.0.1 unless said otherwise. */
@@ -98,7 +98,7 @@ export async function startApp(t: TestContext, options: AppOptions = {}): Promis
     mails,
     stop,
     async mail(to, which = () => true) {
-      for (let waited = 0; waited < 5000; waited += 20) {
+      for (const end = performance.now() + 20_000; performance.now() < end; ) {
         const found = mails().findLast((mail) => mail.to === to && which(mail));
         if (found) return found;
         await new Promise((resolve) => setTimeout(resolve, 20));

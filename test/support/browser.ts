@@ -13,7 +13,7 @@ const ARGUMENTS = [
   '--no-first-run',
 ];
 /** How long a page may take to show what a test waits for. */
-const PATIENCE_MS = 15_000;
+const PATIENCE_MS = 30_000;
 
 /** Call once at the top of a test file. The browser starts at the first page and is closed after the file's tests. */
 export function createBrowser() {

@@ -110,11 +110,13 @@ export async function command(port: number, words: string[], tls = false): Promi
   const socket = tls ? connectTls({ host: '127.0.0.1', port, rejectUnauthorized: false }) : connect(port, '127.0.0.1');
   socket.setTimeout(5000, () => socket.destroy(new Error(`redis did not answer ${words[0]}`)));
   socket.write(`*${words.length}\r\n${words.map((word) => `$${Buffer.byteLength(word)}\r\n${word}\r\n`).join('')}`);
+  // A connection that was closed without a word would be waited for for ever.
+  socket.once('close', () => socket.emit('error', new Error(`redis hung up on ${words[0]}`)));
   try {
     const [bytes] = (await once(socket, 'data')) as [Buffer];
     return bytes.toString();
   } finally {
-    socket.destroy();
+    socket.on('error', () => {}).destroy();
   }
 }
 

@@ -45,11 +45,12 @@ export async function serveKoa(
   return serveFront(t, app.callback(), options);
 }
 
-/** Sends the pieces as they are, `pauseMs` apart, and returns all that came back until the server closed, or `waitMs`. */
+/** Sends the pieces as they are, `pauseMs` apart, and returns all that came back until the server closed, until `until` was
+ * there, or `waitMs`. */
 export function raw(
   port: number,
   pieces: string | Buffer | (string | Buffer)[],
-  { waitMs = 3000, pauseMs = 5 } = {},
+  { waitMs = 3000, pauseMs = 5, until }: { waitMs?: number; pauseMs?: number; until?: RegExp } = {},
 ): Promise<{ text: string; closed: boolean; ms: number }> {
   const started = performance.now();
   return new Promise((resolve) => {
@@ -63,6 +64,7 @@ export function raw(
     const timer = setTimeout(() => finish(false), waitMs);
     socket.on('data', (chunk) => {
       text += chunk.toString('latin1');
+      if (until?.test(text)) finish(false);
     });
     socket.on('end', () => finish(true));
     socket.on('close', () => finish(true));
