@@ -1,5 +1,6 @@
 /** The signatures that we make for the protocol core are those that it would make itself. */
 import assert from 'node:assert/strict';
+import { createPublicKey, verify } from 'node:crypto';
 import { test } from 'node:test';
 import { createLocalJWKSet, exportJWK, jwtVerify } from 'jose';
 import { newKey } from '../src/oidc/new-key.ts';
@@ -21,3 +22,16 @@ for (const alg of ['RS256', 'ES256', 'EdDSA'] as const) {
     for (const member of ['d', 'p', 'q', 'dp', 'dq', 'qi']) assert.equal((key as never)[member], undefined);
   });
 }
+
+test('ES256: a number that happens to be small or large has its place like any other', async () => {
+  const { privateJwk, publicJwk } = await newKey('ES256');
+  const key = signingKey({ ...privateJwk, alg: 'ES256' } as never);
+  const publicKey = createPublicKey({ key: publicJwk as never, format: 'jwk' });
+  // One number in 256 begins with a zero, every other with a bit that DER would read as a sign.
+  for (let n = 0; n < 2000; n += 1) {
+    const data = Buffer.from(`${n}`);
+    const signature = await key.sign(data);
+    assert.equal(signature.length, 64);
+    assert.ok(verify('sha256', data, { key: publicKey, dsaEncoding: 'ieee-p1363' }, signature), `${n}`);
+  }
+});
