@@ -9,7 +9,7 @@ export interface TurnAwayOptions {
     refreshed(): Promise<void> | undefined;
     verdictOf(address: string): string | undefined;
   };
-  /** Paths for everybody: a probe is not somebody to be turned away. */
+  /** Paths for everybody: a probe is not somebody to be turned away, and waits for no database to say so. */
   free: readonly string[];
   onTurnedAway(): void;
   next: Listener;
@@ -17,7 +17,7 @@ export interface TurnAwayOptions {
 
 export function turnAway({ rules, free, onTurnedAway, next }: TurnAwayOptions): Listener {
   const decide: Listener = (req, res) => {
-    if (rules.verdictOf(requestContext(req).address) !== 'block' || free.includes(req.url ?? '')) return next(req, res);
+    if (rules.verdictOf(requestContext(req).address) !== 'block') return next(req, res);
     onTurnedAway();
     refuse(req, res, {
       code: 'forbidden',
@@ -26,6 +26,7 @@ export function turnAway({ rules, free, onTurnedAway, next }: TurnAwayOptions): 
     });
   };
   return (req, res) => {
+    if (free.includes(req.url ?? '')) return next(req, res);
     const refreshed = rules.refreshed();
     if (refreshed) void refreshed.then(() => decide(req, res));
     else decide(req, res);

@@ -13,6 +13,8 @@ export type { Verdict };
 
 /** How old what is known of the rules may be. */
 const FRESH_MS = 1000;
+/** A database that does not answer by then holds up nobody: the last rules go on. */
+const PATIENCE_MS = 1000;
 const MAX_REASON = 300;
 /** A block of more than that is a slip. */
 const SHORTEST = { ipv4: 8, ipv6: 16 } as const;
@@ -43,17 +45,19 @@ export function createAddressRules({ db, audit, onError }: AddressRulesOptions) 
   /** Undefined while what is known is fresh. */
   function refreshed(): Promise<void> | undefined {
     if (Math.abs(Date.now() - readAt) < FRESH_MS) return undefined;
-    reading ??= store
-      .all()
-      .then((rows) => {
-        rules = rows
-          .map(({ network, verdict, expires_at: expiresAt }) => ({ ...parsed(network), verdict, expiresAt }))
-          .sort((a, b) => b.bits - a.bits);
-      }, onError)
-      .finally(() => {
-        readAt = Date.now();
-        reading = undefined;
-      });
+    reading ??= patiently(
+      store
+        .all()
+        .then((rows) => {
+          rules = rows
+            .map(({ network, verdict, expires_at: expiresAt }) => ({ ...parsed(network), verdict, expiresAt }))
+            .sort((a, b) => b.bits - a.bits);
+        }, onError)
+        .finally(() => {
+          readAt = Date.now();
+          reading = undefined;
+        }),
+    );
     return reading;
   }
 
@@ -119,4 +123,14 @@ function wrong(message: string): AppError {
 function ruleOf({ network, verdict, reason, created_at, expires_at }: AddressRow): AddressRule {
   const ends = expires_at === null ? null : new Date(expires_at).toISOString();
   return { network, verdict, reason, created_at: new Date(created_at).toISOString(), expires_at: ends };
+}
+
+function patiently(work: Promise<void>): Promise<void> {
+  return new Promise((resolve) => {
+    const timer = setTimeout(resolve, PATIENCE_MS);
+    work.finally(() => {
+      clearTimeout(timer);
+      resolve();
+    });
+  });
 }
