@@ -54,6 +54,7 @@ test('two workers share sign-ins; of 100 parallel redemptions of a code one succ
     await new Promise((resolve) => setTimeout(resolve, 100));
   }
   assert.equal((issuer.output().match(/"msg":"listening"/g) ?? []).length, 3);
+  assert.match(issuer.output(), new RegExp(`"pid":${pids[0]},"exit_code":null,"signal":"SIGKILL"`));
   assert.equal(await issuer.stop(), 0);
 });
 
