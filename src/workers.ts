@@ -44,7 +44,7 @@ export function supervise({ count, log }: { count: number; log: Logger }): Super
     }
     const now = Date.now();
     deaths.push(now);
-    log.error({ pid: worker.process.pid, code, signal }, 'a worker ended unexpectedly');
+    log.error({ pid: worker.process.pid, exit_code: code, signal }, 'a worker ended unexpectedly');
     if (deaths.filter((at) => at > now - TOO_MANY.spanMs).length >= TOO_MANY.deaths) {
       exitCode = code || 70;
       stop('SIGTERM');

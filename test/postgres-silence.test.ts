@@ -11,6 +11,7 @@ import { OPERATOR } from '../src/audit/events.ts';
 import { startApp } from './support/app.ts';
 import { commandLine } from './support/command-line.ts';
 import { signedIn } from './support/flow.ts';
+import { startLossyWay } from './support/lossy-way.ts';
 import { startPostgres, type TestPostgres } from './support/postgres.ts';
 
 let postgres: TestPostgres;
@@ -134,6 +135,29 @@ describe('on PostgreSQL', { concurrency: true }, () => {
     await addresses.refreshed();
     assert.equal(addresses.verdictOf('192.0.2.7'), undefined);
     assert.equal(addresses.verdictOf('192.0.2.8'), 'block');
+  });
+
+  test('connections that went silent keep no probe waiting, and whoever asks for a page no longer than they have to', async (t) => {
+    const url = await postgres.database({ prepared: true });
+    const way = await startLossyWay(t, Number(new URL(url).port));
+    const app = await startApp(t, { env: { LATCHKEY_DATABASE_URL: url.replace(/:\d+\//, `:${way.port}/`) } });
+    assert.equal((await readiness(app.url)).status, 200);
+    const giveBack = way.lose();
+    t.after(giveBack);
+    await sleep(1100);
+    // Whoever comes first asks for the rules of addresses, and waits for a connection that says nothing.
+    const started = performance.now();
+    const first = fetch(`${app.url}/oauth2/token`, { method: 'POST' });
+    for (const path of ['/livez', '/readyz', '/healthz']) {
+      const asked = performance.now();
+      const { status } = await fetch(app.url + path);
+      const ms = performance.now() - asked;
+      assert.ok(ms < (path === '/livez' ? 800 : 3500), `${path} took ${Math.round(ms)} ms`);
+      // A new connection works, and a probe may have one.
+      assert.ok(status === 200 || (status === 503 && path !== '/livez'), `${path} ${status}`);
+    }
+    assert.ok([400, 503].includes((await first).status), `${(await first).status}`);
+    assert.ok(performance.now() - started < 9000, `${Math.round(performance.now() - started)} ms`);
   });
 
   test('a restore in place waits for a statement longer than a request would', async (t) => {

@@ -55,6 +55,7 @@ test('two workers share sign-ins; of 100 parallel redemptions of a code one succ
     );
   }
   await until('it is replaced', async () => pidsOf(issuer).length === 3, PATIENCE_MS);
+  assert.match(issuer.output(), new RegExp(`"pid":${pids[0]},"exit_code":null,"signal":"SIGKILL"`));
   assert.equal(await issuer.stop(), 0);
 });
 

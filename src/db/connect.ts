@@ -62,11 +62,24 @@ async function connectSqlite({ file, mustExist = false, observe }: DatabaseTarge
     const { openSqlite } = await import('./sqlite.ts');
     return openSqlite(file, observe);
   } catch (error) {
+    if (isDamage(error)) throw damaged(file, reason(error), error);
     throw new DatabaseFault(
       `The database ${file} can't be opened (${reason(error)}). Check that the file is a SQLite database, that its folder exists and that this user may write both.`,
       { cause: error },
     );
   }
+}
+
+/** What a start, or the check at it, found. */
+export function damaged(file: string, said: string, cause?: unknown): DatabaseFault {
+  return new DatabaseFault(
+    `The database ${file} is damaged (${said.replaceAll('\n', ' ')}). Restore a backup of it; keep the damaged file, "sqlite3 ${file} .recover" may get more out of it.`,
+    { cause },
+  );
+}
+
+function isDamage(error: unknown): boolean {
+  return /^SQLITE_(CORRUPT|NOTADB)/.test(String((error as { code?: unknown } | null)?.code));
 }
 
 function reason(error: unknown): string {

@@ -2,12 +2,14 @@
  * The write-ahead log of SQLite, and when it is on the disk. SQLite itself would wait for the disk in the thread that
  * answers everybody; here the system does it in another thread, on the same file, before anybody hears of the commit.
  */
-import { closeSync, fdatasync, openSync } from 'node:fs';
+import { closeSync, fdatasync, fstatSync, openSync, type Stats, statSync } from 'node:fs';
 import { promisify } from 'node:util';
 import type Sqlite from 'better-sqlite3';
 import { storageUnavailable } from './database.ts';
 
 const dataSync = promisify(fdatasync);
+/** Between two looks at the names of the files. */
+const LOOK_MS = 500;
 
 export interface Journal {
   /**
@@ -17,16 +19,29 @@ export interface Journal {
   sync(): Promise<void>;
   /** The same where another process has committed since the last time, or the device failed; else nothing to wait for. */
   syncOthers(): Promise<void> | undefined;
+  /**
+   * Refuses when the database or its log was moved, removed or replaced: what is written to the open files then is in
+   * nothing that the next start finds. Looks twice a second. @throws storage_unavailable
+   */
+  stand(): void;
   /** Ends when no sync is under way. */
   close(): Promise<void>;
 }
 
 /** @param filename of the database; `:memory:` has no log. */
 export function openJournal(filename: string, connection: Sqlite.Database): Journal {
-  if (connection.memory) return { sync: async () => {}, syncOthers: () => undefined, close: async () => {} };
+  if (connection.memory) {
+    return { sync: async () => {}, syncOthers: () => undefined, stand() {}, close: async () => {} };
+  }
   connection.prepare('SELECT count(*) FROM sqlite_master').get();
   // Locks are on other files: closing this one gives none of them up.
   const fd = openSync(`${filename}-wal`, 'r');
+  const files: Array<[string, Stats]> = [
+    [filename, statSync(filename)],
+    [`${filename}-wal`, fstatSync(fd)],
+  ];
+  let lookedAt = performance.now();
+  let strayed: string | undefined;
   const version = connection.prepare('PRAGMA data_version').pluck();
   let known = version.get();
   let others: Promise<void> | undefined;
@@ -80,9 +95,22 @@ export function openJournal(filename: string, connection: Sqlite.Database): Jour
       others = synced;
       return synced;
     },
+    stand() {
+      const now = performance.now();
+      if (now - lookedAt >= LOOK_MS) {
+        lookedAt = now;
+        strayed = files.find(([name, opened]) => !isStill(name, opened))?.[0];
+      }
+      if (strayed) throw storageUnavailable(new Error(`${strayed} was moved, removed or replaced while it was in use`));
+    },
     async close() {
       await last.catch(() => {});
       closeSync(fd);
     },
   };
+}
+
+function isStill(name: string, opened: Stats): boolean {
+  const found = statSync(name, { throwIfNoEntry: false });
+  return found?.ino === opened.ino && found.dev === opened.dev;
 }

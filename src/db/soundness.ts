@@ -1,6 +1,6 @@
 /** What only a look at the whole database shows: damage, and settings of the server that lose what was acknowledged. */
 import { statSync } from 'node:fs';
-import { DatabaseFault, type DatabaseTarget } from './connect.ts';
+import { type DatabaseTarget, damaged } from './connect.ts';
 import type { Database } from './database.ts';
 
 /** A larger file is not read whole at a start, which should be a matter of a second. */
@@ -18,9 +18,7 @@ async function checkSqlite(database: Database, file: string): Promise<string[]> 
     .then((rows) => rows.map((row) => row.quick_check).join('; '))
     .catch((error: Error) => (error.cause instanceof Error ? error.cause.message : error.message));
   if (found === 'ok') return [];
-  throw new DatabaseFault(
-    `The database ${file} is damaged (${found.replaceAll('\n', ' ')}). Restore a backup of it; keep the damaged file, "sqlite3 ${file} .recover" may get more out of it.`,
-  );
+  throw damaged(file, found);
 }
 
 /** @see https://www.postgresql.org/docs/current/runtime-config-wal.html */

@@ -94,6 +94,7 @@ export function openSqlite(filename: string, observe?: DatabaseObserver): Databa
     const batch = queue;
     queue = [];
     try {
+      journal.stand();
       begin.run();
     } catch (error) {
       postpone(batch, error);

@@ -177,8 +177,8 @@ const damaged: Proof<{ kinds: number }> = {
     await issuer.stop();
     const secret = JSON.parse(readFileSync(join(issuer.dataDir, 'secrets.json'), 'utf8')).secret_key as string;
     const damages: Record<string, { spoil(file: string): void; says: RegExp }> = {
-      'a page overwritten': { spoil: (file) => overwrite(file, 3 * 4096), says: /damaged|can't be opened/ },
-      truncated: { spoil: (file) => truncateSync(file, 5 * 4096), says: /damaged|can't be opened/ },
+      'a page overwritten': { spoil: (file) => overwrite(file, 3 * 4096), says: /is damaged .*Restore a backup/ },
+      truncated: { spoil: (file) => truncateSync(file, 5 * 4096), says: /is damaged .*Restore a backup/ },
       'not a database': { spoil: (file) => writeFileSync(file, 'Dear diary, '.repeat(1000)), says: /not a database/ },
       missing: { spoil: (file) => rmSync(file), says: /There is no database at .*restore a backup/ },
       empty: { spoil: (file) => truncateSync(file, 0), says: /There is no database at/ },
