@@ -96,7 +96,7 @@ function createDistrust({ nodes, ca }: RedisTarget, onError: (error: Error) => v
     last = performance.now();
     for (const node of nodes) {
       const socket = connect({ ...node, ...trusted({ ca }), timeout: 1000 }, () => socket.destroy());
-      socket.once('error', (error) => isCertificateFault(error) && onError(error));
+      socket.on('error', (error) => isCertificateFault(error) && onError(error));
       socket.once('timeout', () => socket.destroy());
     }
   };
