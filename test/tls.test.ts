@@ -5,7 +5,10 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
+import { openRedis } from '../src/artifacts/redis-client.ts';
+import { redisAddress } from '../src/config/redis-address.ts';
 import { connect } from '../src/db/connect.ts';
 import { startApp } from './support/app.ts';
 import { selfSigned } from './support/certificate.ts';
@@ -96,4 +99,20 @@ test('X14: Redis over TLS, with the authority that the address names and with no
   }
   const gone = startApp(t, { env: { LATCHKEY_REDIS_URL: `${url}?ca=/none.pem` } });
   await assert.rejects(gone, { message: /^The file that LATCHKEY_REDIS_URL names as ca can't be read \(ENOENT/ });
+});
+
+test('X14: a stop in the middle of a handshake whose certificate would be refused ends in peace', async (t) => {
+  const redis = await startRedis({ tls: ours });
+  t.after(() => redis.stop());
+  const target = redisAddress(`rediss://127.0.0.1:${redis.port}`);
+  const refused: Error[] = [];
+  // At each moment of it. An error that nobody listens to would end the process, and fails the test.
+  const opened = Array.from({ length: 60 }, async (_each, ms) => {
+    const link = openRedis(target, { onReady: () => assert.fail('trusted'), onError: (error) => refused.push(error) });
+    await sleep(ms);
+    link.close();
+  });
+  await Promise.all(opened);
+  await sleep(500);
+  assert.notEqual(refused.length, 0);
 });

@@ -1,8 +1,9 @@
 /** A connection to Redis in each of its forms, set so that no caller ever waits long: no queue while it is away, no
  * repetition, 250 ms for an answer. Knows no key. */
 import { readFileSync } from 'node:fs';
+import type { Socket } from 'node:net';
 import { connect } from 'node:tls';
-import { Cluster, type ClusterOptions, Redis, type RedisOptions } from 'ioredis';
+import { AbstractConnector, Cluster, type ClusterOptions, Redis, type RedisOptions } from 'ioredis';
 import { isCertificateFault } from '../db/certificate.ts';
 import { DatabaseFault } from '../db/connect.ts';
 import { TIMED_OUT } from './breaker.ts';
@@ -36,6 +37,18 @@ export interface RedisLink {
   masters(): Redis[];
   close(): void;
 }
+
+/**
+ * The client ends a socket without cutting it, and listens to its first error only (ioredis 6.0). A TLS handshake that is
+ * ended half-way may have two, the refusal of the certificate and the server's alert, and one that nobody listens to ends
+ * the process. Every connection is ended by this: also those to sentinels and nodes, which the client makes itself.
+ */
+const connectors = AbstractConnector.prototype as unknown as { stream?: Socket; disconnect(): void };
+const { disconnect } = connectors;
+connectors.disconnect = function endInPeace() {
+  this.stream?.on('error', () => {});
+  disconnect.call(this);
+};
 
 /** Connects in the background and for ever. `onReady` at each connection, `onError` at each fault. */
 export function openRedis(
@@ -83,7 +96,7 @@ function createDistrust({ nodes, ca }: RedisTarget, onError: (error: Error) => v
     last = performance.now();
     for (const node of nodes) {
       const socket = connect({ ...node, ...trusted({ ca }), timeout: 1000 }, () => socket.destroy());
-      socket.once('error', (error) => isCertificateFault(error) && onError(error));
+      socket.on('error', (error) => isCertificateFault(error) && onError(error));
       socket.once('timeout', () => socket.destroy());
     }
   };
