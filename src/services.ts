@@ -60,7 +60,7 @@ export interface ServicesOptions {
   settings: Settings;
   file: ConfigFile;
   log: Logger;
-  /** Nobody is served: statements on PostgreSQL may take as long as they need. */
+  /** Nobody is served: statements may take as long as they need, and units more memory. */
   patient?: boolean;
   /** Hears of what happened, after it is done. */
   observer?: Pick<Metrics, 'database' | 'recorded' | 'delivered' | 'limited'>;

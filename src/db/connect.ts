@@ -14,7 +14,7 @@ export interface DatabaseTarget {
   mustExist?: boolean;
   /** Hears how long everything takes. */
   observe?: DatabaseObserver | undefined;
-  /** PostgreSQL: a statement may take as long as it needs. */
+  /** Nobody is served: a statement may take as long as it needs on PostgreSQL, and a unit a gigabyte of memory on SQLite. */
   patient?: boolean | undefined;
 }
 
@@ -49,7 +49,7 @@ async function connectPostgres(url: string, options: Pick<DatabaseTarget, 'obser
   return database;
 }
 
-async function connectSqlite({ file, mustExist = false, observe }: DatabaseTarget): Promise<Database> {
+async function connectSqlite({ file, mustExist = false, ...options }: DatabaseTarget): Promise<Database> {
   if (mustExist && (statSync(file, { throwIfNoEntry: false })?.size ?? 0) === 0) {
     throw new DatabaseFault(
       `There is no database at ${file}. For a new installation run "latchkey migrate", which makes it; otherwise check LATCHKEY_DATA_DIR and the disk that it is on, or restore a backup.`,
@@ -60,7 +60,7 @@ async function connectSqlite({ file, mustExist = false, observe }: DatabaseTarge
     // Made for its owner alone; the files that SQLite lays beside it take its mode.
     closeSync(openSync(file, 'a', 0o600));
     const { openSqlite } = await import('./sqlite.ts');
-    return openSqlite(file, observe);
+    return openSqlite(file, options);
   } catch (error) {
     if (isDamage(error)) throw damaged(file, reason(error), error);
     throw new DatabaseFault(

@@ -3,6 +3,7 @@
  * turn of the event loop asks for share one transaction, each as a savepoint, and every caller waits until it is on
  * the disk. The disk is waited for in a thread of its own; what is asked for meanwhile is the next transaction.
  */
+import { freemem } from 'node:os';
 import Sqlite from 'better-sqlite3';
 import { type Database, drive, type Engine, storageUnavailable } from './database.ts';
 import { openJournal } from './journal.ts';
@@ -16,6 +17,9 @@ const BUSY_TIMEOUT_MS = 20;
 /** How long a unit may wait for another process's lock before its caller is told to come again. */
 const PATIENCE_MS = 1500;
 const STATEMENT_CACHE = 500;
+const CACHE_KIB = 32 * 1024;
+/** A page that does not fit is written to the log and read again for nearly every row of a unit that changes them all. */
+const LARGE_CACHE_KIB = 1024 * 1024;
 
 interface Waiting {
   /** A statement alone needs no savepoint: SQLite undoes it by itself when it fails. */
@@ -25,13 +29,16 @@ interface Waiting {
   reject(error: unknown): void;
 }
 
+/** `patient`: nobody is served, and a unit as large as the database may have memory for it. */
+type SqliteOptions = { observe?: DatabaseObserver | undefined; patient?: boolean | undefined };
+
 type Outcome = { ok: true; value: unknown } | { ok: false; error: unknown };
 
 /** Opens the file (made when absent) with settings that are asserted, not hoped for. Throws when the file is no database
  * or can't be opened. */
-export function openSqlite(filename: string, observe?: DatabaseObserver): Database {
+export function openSqlite(filename: string, { observe, patient = false }: SqliteOptions = {}): Database {
   const connection = new Sqlite(filename, { timeout: BUSY_TIMEOUT_MS });
-  configure(connection);
+  configure(connection, patient ? Math.max(CACHE_KIB, Math.min(LARGE_CACHE_KIB, freemem() / 2048)) : CACHE_KIB);
   const journal = openJournal(filename, connection);
   const statements = new Map<string, Sqlite.Statement>();
   const [begin, commit, savepoint, release] = ['BEGIN IMMEDIATE', 'COMMIT', 'SAVEPOINT unit', 'RELEASE unit'].map(
@@ -218,13 +225,13 @@ function attempt(work: () => unknown): Outcome {
 }
 
 /** `synchronous=NORMAL` keeps the file sound; that a commit is on the disk before it is told is the journal's part. */
-function configure(connection: Sqlite.Database): void {
+function configure(connection: Sqlite.Database, cacheKib: number): void {
   connection.pragma('journal_mode = WAL');
   connection.pragma('synchronous = NORMAL');
   connection.pragma('foreign_keys = ON');
   connection.pragma('trusted_schema = OFF');
   connection.pragma('wal_autocheckpoint = 4000');
-  connection.pragma('cache_size = -32768');
+  connection.pragma(`cache_size = -${Math.floor(cacheKib)}`);
   const journal = connection.pragma('journal_mode', { simple: true });
   const synchronous = connection.pragma('synchronous', { simple: true });
   const foreignKeys = connection.pragma('foreign_keys', { simple: true });

@@ -1,9 +1,11 @@
-/** The n-th statement of a flow fails, once or from then on: no success is told of what is half done. */
+/** The n-th statement of a flow fails, once or from then on: no success is told of what is half done. On SQLite it is the
+ * engine that fails it; to PostgreSQL the connection is cut there. */
 import assert from 'node:assert/strict';
 import type { TestContext } from 'node:test';
 import { type Database, type Engine, storageUnavailable } from '../../src/db/database.ts';
 import type { Statement, Steps, Unit, Value } from '../../src/db/statement.ts';
 import { startApp, type TestApp } from '../support/app.ts';
+import { type Fault, noFault, startCuttingWay, strikes } from '../support/cutting-way.ts';
 import {
   authorizationRequest,
   CALLBACK,
@@ -14,19 +16,9 @@ import {
   somebody,
   token,
 } from '../support/flow.ts';
+import { startPostgres } from '../support/postgres.ts';
 import { createVisitor } from '../support/visitor.ts';
 import type { Proof } from './proof.ts';
-
-interface Fault {
-  /** Counts down at each statement; at zero it fails. Infinity: none does. */
-  left: number;
-  persistent: boolean;
-  hits: number;
-  /** Of these, the ones that write. */
-  writes: number;
-  /** Writing statements that came by, struck or not. */
-  seen: number;
-}
 
 /**
  * Breaks the database of a running application in place, below what gathers the writes of a request: what a store asks
@@ -34,17 +26,12 @@ interface Fault {
  * which is what `committed` is.
  */
 function breakable(db: Database): Fault {
-  const fault: Fault = { left: Number.POSITIVE_INFINITY, persistent: false, hits: 0, writes: 0, seen: 0 };
+  const fault = noFault();
   const engine = db.committed as Engine;
   assert.ok('write' in engine && !('later' in engine), 'what is broken is the engine itself');
-  const { one, all, run, write, batch } = engine;
+  const { one, all, run, write } = engine;
   const strike = (want: Statement['want']) => {
-    if (want === 'run') fault.seen += 1;
-    fault.left -= 1;
-    if (fault.left > 0 || (fault.left < 0 && !fault.persistent)) return;
-    fault.hits += 1;
-    if (want === 'run') fault.writes += 1;
-    throw storageUnavailable(new Error('a statement that was made to fail'));
+    if (strikes(fault, want === 'run')) throw storageUnavailable(new Error('a statement that was made to fail'));
   };
   function* struck<Result>(unit: Unit<Result>): Steps<Result> {
     const steps = unit();
@@ -62,7 +49,7 @@ function breakable(db: Database): Fault {
     }
     return step.value;
   }
-  const broken: Omit<Engine, 'dialect' | 'settled' | 'close'> = {
+  const broken: Omit<Engine, 'dialect' | 'settled' | 'close' | 'batch'> = {
     async one<Row>(sql: string, ...params: Value[]) {
       strike('one');
       return one<Row>(sql, ...params);
@@ -76,13 +63,6 @@ function breakable(db: Database): Fault {
       return run(sql, ...params);
     },
     write: (unit) => write(() => struck(unit)),
-    // Statements that are sent together are one transaction: whichever of them fails, none is done.
-    ...(batch && {
-      async batch(statements) {
-        for (const _each of statements) strike('run');
-        return batch(statements);
-      },
-    }),
   };
   Object.assign(engine, broken);
   return fault;
@@ -226,7 +206,47 @@ const FLOWS: Record<string, Flow> = {
   },
 };
 
-const statements: Proof<{ step: number }> = {
+type Kind = Partial<Pick<Fault, 'persistent' | 'unheard'>>;
+
+interface Breakable {
+  app: TestApp;
+  fault: Fault;
+}
+
+/** @param kindsFor the kinds of fault for the flow of this number. */
+async function everyFlow({ app, fault }: Breakable, step: number, kindsFor: (flow: number) => Kind[]): Promise<string> {
+  const met: string[] = [];
+  for (const [flow, [name, { writes, begin }]] of Object.entries(FLOWS).entries()) {
+    const kinds = kindsFor(flow);
+    let count = 0;
+    let struck = 0;
+    for (const kind of kinds) {
+      for (let n = 1; n < 1000; n += step) {
+        const { attempt, check } = await begin(app);
+        Object.assign(fault, noFault(), kind, { left: n });
+        const told = await attempt().catch(() => false);
+        const { hits, seen } = fault;
+        struck += fault.writes;
+        fault.left = Number.POSITIVE_INFINITY;
+        await check(told).catch((error: Error) => {
+          error.message = `${name}, statement ${n} ${JSON.stringify(kind)}: ${error.message}`;
+          throw error;
+        });
+        if (hits === 0) {
+          assert.ok(told, `${name}: refused without a fault`);
+          assert.ok(seen >= writes, `${name}: only ${seen} writes can be struck, of at least ${writes}`);
+          break;
+        }
+        count += 1;
+      }
+    }
+    if (step === 1) assert.ok(struck >= kinds.length * writes, `${name}: only ${struck} writes were struck`);
+    met.push(`${name} ${count} (${struck} of them writes)`);
+  }
+  return `faults met: ${met.join(', ')}; 0 violations`;
+}
+
+const failing: Proof<{ step: number }> = {
   fault: 'the n-th statement fails, once or from then on',
   promise: 'never a success with partial state, in any flow',
   few: { step: 5 },
@@ -234,35 +254,35 @@ const statements: Proof<{ step: number }> = {
 
   async run(t: TestContext, { step }) {
     const app = await startApp(t, { onLog: () => {} });
-    const fault = breakable(app.services.db);
-    const met: string[] = [];
-    for (const [name, { writes, begin }] of Object.entries(FLOWS)) {
-      let count = 0;
-      let struck = 0;
-      for (const persistent of [false, true]) {
-        for (let n = 1; n < 1000; n += step) {
-          const { attempt, check } = await begin(app);
-          Object.assign(fault, { left: n, persistent, hits: 0, writes: 0, seen: 0 });
-          const told = await attempt().catch(() => false);
-          const { hits, seen } = fault;
-          struck += fault.writes;
-          fault.left = Number.POSITIVE_INFINITY;
-          await check(told).catch((error: Error) => {
-            error.message = `${name}, statement ${n}${persistent ? ' and on' : ''}: ${error.message}`;
-            throw error;
-          });
-          if (hits === 0) {
-            assert.ok(seen >= writes, `${name}: only ${seen} writes can be struck, of at least ${writes}`);
-            break;
-          }
-          count += 1;
-        }
-      }
-      if (step === 1) assert.ok(struck >= 2 * writes, `${name}: only ${struck} writes were struck`);
-      met.push(`${name} ${count} (${struck} of them writes)`);
-    }
-    return `faults met: ${met.join(', ')}; 0 violations`;
+    return everyFlow({ app, fault: breakable(app.services.db) }, step, () => [{}, { persistent: true }]);
   },
 };
 
-export const proofs = [statements];
+const cut: Proof<{ step: number; kinds: number }> = {
+  fault: 'the connection to PostgreSQL is cut at the n-th statement, or at its answer, once or from then on',
+  promise: 'never a success with partial state, in any flow, and served again when the server is',
+  few: { step: 23, kinds: 1 },
+  full: { step: 1, kinds: 3 },
+
+  async run(t: TestContext, { step, kinds }) {
+    const postgres = await startPostgres();
+    const url = new URL(await postgres.database());
+    const way = await startCuttingWay(Number(url.port));
+    url.port = String(way.port);
+    try {
+      const app = await startApp(t, { onLog: () => {}, env: { LATCHKEY_DATABASE_URL: url.href } });
+      const all = [{}, { unheard: true }, { persistent: true }];
+      return await everyFlow({ app, fault: way.fault }, step, (flow) =>
+        all.map((_each, index) => all[(flow + index) % all.length] as Kind).slice(0, kinds),
+      );
+    } finally {
+      // Behind the application's own end.
+      t.after(async () => {
+        way.stop();
+        await postgres.stop();
+      });
+    }
+  },
+};
+
+export const proofs = [failing, cut];
