@@ -309,7 +309,7 @@ describe('with PostgreSQL', () => {
     postgres = await startPostgres();
   });
   after(() => postgres.stop());
-  contract('PostgreSQL', async () => ({ LATCHKEY_DATABASE_URL: await postgres.database({ prepared: true }) }));
+  contract('PostgreSQL', async () => ({ LATCHKEY_DATABASE_URL: await postgres.database({ prepared: 'start' }) }));
 });
 
 /** By "forgot password", because the account was made without one. */

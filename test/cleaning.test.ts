@@ -143,7 +143,7 @@ describe('tombstones leave when nothing can be left that they close', () => {
   test('SQLite', (t) => tombstonesLeave(t, {}));
 
   test('PostgreSQL', async (t) => {
-    await tombstonesLeave(t, { LATCHKEY_DATABASE_URL: await postgres.database({ prepared: true }) });
+    await tombstonesLeave(t, { LATCHKEY_DATABASE_URL: await postgres.database({ prepared: 'start' }) });
   });
 
   test('with the largest settings a grant lives for 396 days', () => {

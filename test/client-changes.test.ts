@@ -15,7 +15,7 @@ after(() => postgres.stop());
 
 for (const engine of ['SQLite', 'PostgreSQL']) {
   const env = async (): Promise<Record<string, string>> =>
-    engine === 'SQLite' ? {} : { LATCHKEY_DATABASE_URL: await postgres.database() };
+    engine === 'SQLite' ? {} : { LATCHKEY_DATABASE_URL: await postgres.database({ prepared: 'start' }) };
 
   test(`a change beside a rotation of the secret does not bring the old one back (${engine})`, async (t) => {
     const app = await startApp(t, { env: await env() });

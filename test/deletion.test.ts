@@ -50,7 +50,7 @@ describe('a deleted account', () => {
   for (const engine of ['SQLite', 'PostgreSQL']) {
     test(`${engine}: is closed at once, and after the grace period gone with all that was known of the person`, async (t) => {
       const env: Record<string, string> =
-        engine === 'SQLite' ? {} : { LATCHKEY_DATABASE_URL: await postgres.database({ prepared: true }) };
+        engine === 'SQLite' ? {} : { LATCHKEY_DATABASE_URL: await postgres.database({ prepared: 'start' }) };
       const app = await startApp(t, { env });
       const who = await apiUser(app);
       const { person, visitor, tokens, client } = who;
@@ -96,7 +96,7 @@ describe('a deleted account', () => {
 
     test(`${engine}: removed while its codes are redeemed, leaves none of what they give, and no other answer than "not valid"`, async (t) => {
       const env: Record<string, string> =
-        engine === 'SQLite' ? {} : { LATCHKEY_DATABASE_URL: await postgres.database({ prepared: true }) };
+        engine === 'SQLite' ? {} : { LATCHKEY_DATABASE_URL: await postgres.database({ prepared: 'start' }) };
       const app = await startApp(t, { env });
       for (let round = 0; round < 8; round += 1) {
         const { person, client, visitor } = await signedIn(app);

@@ -257,7 +257,7 @@ describe('races', () => {
   for (const engine of ['SQLite', 'PostgreSQL']) {
     test(`${engine}: a code that is sent 100 times changes once; of two people who want one address one gets it`, async (t) => {
       const env: Record<string, string> =
-        engine === 'SQLite' ? {} : { LATCHKEY_DATABASE_URL: await postgres.database({ prepared: true }) };
+        engine === 'SQLite' ? {} : { LATCHKEY_DATABASE_URL: await postgres.database({ prepared: 'start' }) };
       const app = await startApp(t, { env: { ...env, LATCHKEY_MAIL_CODE_ATTEMPTS: '10' } });
       const [one, two] = [await apiUser(app), await apiUser(app)];
       await one.api('POST /api/v1/account/email', { json: { email: 'wanted@example.org' } });

@@ -172,7 +172,7 @@ describe('with PostgreSQL', () => {
     postgres = await startPostgres();
   });
   after(() => postgres.stop());
-  contract('on PostgreSQL', async () => ({ LATCHKEY_DATABASE_URL: await postgres.database() }));
+  contract('on PostgreSQL', async () => ({ LATCHKEY_DATABASE_URL: await postgres.database({ prepared: 'start' }) }));
 });
 
 describe('a waiting time', () => {

@@ -49,7 +49,7 @@ describe('on PostgreSQL', { concurrency: true }, () => {
   after(() => postgres.stop());
 
   test('an instance that stands still in the middle of a change holds it up for five seconds, and undoes its own', async (t) => {
-    const url = await postgres.database({ prepared: true });
+    const url = await postgres.database({ prepared: 'start' });
     const app = await startApp(t, { env: { LATCHKEY_DATABASE_URL: url } });
     const { person, tokens } = await signedIn(app, { scope: 'openid profile account:write' });
     const env = { ...process.env, DATABASE_URL: url };
@@ -79,7 +79,7 @@ describe('on PostgreSQL', { concurrency: true }, () => {
   });
 
   test('a lock on what the probe of one process writes is no reason not to be ready', async (t) => {
-    const url = await postgres.database({ prepared: true });
+    const url = await postgres.database({ prepared: 'start' });
     const app = await startApp(t, { env: { LATCHKEY_DATABASE_URL: url } });
     assert.equal((await readiness(app.url)).status, 200);
     const client = await holder(t, url);
@@ -93,7 +93,7 @@ describe('on PostgreSQL', { concurrency: true }, () => {
   });
 
   test('a probe hears within two seconds that nothing can be written', async (t) => {
-    const url = await postgres.database({ prepared: true });
+    const url = await postgres.database({ prepared: 'start' });
     const app = await startApp(t, { env: { LATCHKEY_DATABASE_URL: url } });
     const client = await holder(t, url);
     await client.query('LOCK TABLE rate_windows IN EXCLUSIVE MODE');

@@ -179,7 +179,7 @@ describe('with servers', () => {
   });
   refreshContract('PostgreSQL and Redis', async (t) =>
     startApp(t, {
-      env: { LATCHKEY_DATABASE_URL: await postgres.database({ prepared: true }), LATCHKEY_REDIS_URL: redis.url },
+      env: { LATCHKEY_DATABASE_URL: await postgres.database({ prepared: 'start' }), LATCHKEY_REDIS_URL: redis.url },
     }),
   );
 });

@@ -125,5 +125,7 @@ describe('with PostgreSQL', () => {
     postgres = await startPostgres();
   });
   after(() => postgres.stop());
-  contract('PostgreSQL', async () => ({ env: { LATCHKEY_DATABASE_URL: await postgres.database() } }));
+  contract('PostgreSQL', async () => ({
+    env: { LATCHKEY_DATABASE_URL: await postgres.database({ prepared: 'start' }) },
+  }));
 });

@@ -99,16 +99,27 @@ interface DrivenFlow extends Flow {
   opened: URL[];
 }
 
+const registered = new WeakMap<Issuer, ReturnType<Issuer['createClient']>>();
+
+/** Everybody at an issuer has the same app. */
+function appAt(issuer: Issuer): ReturnType<Issuer['createClient']> {
+  const client =
+    registered.get(issuer) ??
+    issuer.createClient({
+      client_name: 'Latchkey demo',
+      application_type: 'native',
+      token_endpoint_auth_method: 'none',
+      redirect_uris: ['http://127.0.0.1/callback', SCHEME_URI],
+      grant_types: ['authorization_code', 'refresh_token'],
+      first_party: true,
+    });
+  registered.set(issuer, client);
+  return client;
+}
+
 async function signedIn(t: TestContext, ofItsOwn?: Issuer) {
   const issuer = ofItsOwn ?? (await oneIssuer());
-  const { client_id: clientId } = await issuer.createClient({
-    client_name: 'Latchkey demo',
-    application_type: 'native',
-    token_endpoint_auth_method: 'none',
-    redirect_uris: ['http://127.0.0.1/callback', SCHEME_URI],
-    grant_types: ['authorization_code', 'refresh_token'],
-    first_party: true,
-  });
+  const { client_id: clientId } = await appAt(issuer);
   const page = await browser.page(t);
   const store = memoryStore();
   const person = newPerson();

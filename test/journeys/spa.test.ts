@@ -3,10 +3,10 @@ import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
-import { createServer } from 'node:http';
+import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
-import { type TestContext, test } from 'node:test';
+import { after, type TestContext, test } from 'node:test';
 import { promisify } from 'node:util';
 import { build } from 'esbuild';
 import type { Page } from 'playwright-core';
@@ -68,9 +68,24 @@ test('the example passes the type check', async () => {
   await promisify(execFile)(process.execPath, [compiler, '--noEmit', '-p', FOLDER]);
 });
 
-async function signedIn(t: TestContext, ofItsOwn?: Issuer) {
-  const issuer = ofItsOwn ?? (await oneIssuer());
-  const site = await serve(t);
+const servers = new Set<Server>();
+after(() => {
+  for (const server of servers) {
+    server.close();
+    server.closeAllConnections();
+  }
+});
+const sites = new WeakMap<Issuer, Promise<string>>();
+
+/** Everybody at an issuer has the same page. */
+function siteAt(issuer: Issuer): Promise<string> {
+  const site = sites.get(issuer) ?? startSite(issuer);
+  sites.set(issuer, site);
+  return site;
+}
+
+async function startSite(issuer: Issuer): Promise<string> {
+  const site = await serve();
   const client = await issuer.createClient({
     client_name: 'A page with Latchkey',
     token_endpoint_auth_method: 'none',
@@ -80,9 +95,14 @@ async function signedIn(t: TestContext, ofItsOwn?: Issuer) {
     first_party: true,
   });
   site.script = await bundle(issuer, client.client_id);
+  return site.url;
+}
+
+async function signedIn(t: TestContext, ofItsOwn?: Issuer) {
+  const issuer = ofItsOwn ?? (await oneIssuer());
   const person = newPerson();
   const page = await browser.page(t);
-  await page.goto(site.url);
+  await page.goto(await siteAt(issuer));
   await page.getByRole('button', { name: 'Register' }).click();
   await register(page, issuer, person);
   await page.getByText(`Signed in as ${person.name}`).waitFor();
@@ -100,7 +120,8 @@ async function bundle(issuer: Issuer, clientId: string): Promise<string> {
   return outputFiles[0]!.text;
 }
 
-async function serve(t: TestContext): Promise<{ url: string; script: string }> {
+/** Until the end of the file. */
+async function serve(): Promise<{ url: string; script: string }> {
   const html = await readFile(join(FOLDER, 'index.html'));
   const site = { url: '', script: '' };
   const server = createServer((request, response) => {
@@ -109,10 +130,7 @@ async function serve(t: TestContext): Promise<{ url: string; script: string }> {
     response.end(script ? site.script : html);
   }).listen(0, '127.0.0.1');
   await once(server, 'listening');
-  t.after(() => {
-    server.close();
-    server.closeAllConnections();
-  });
+  servers.add(server);
   site.url = `http://localhost:${(server.address() as AddressInfo).port}`;
   return site;
 }

@@ -1,9 +1,9 @@
 /** Two instances on one PostgreSQL, each with an address of its own for a test that chooses which it asks. */
-import { randomBytes } from 'node:crypto';
 import { createServer, request } from 'node:http';
 import type { TestContext } from 'node:test';
 import { type Issuer, type IssuerOptions, startIssuer } from './issuer.ts';
 import { startPostgres } from './postgres.ts';
+import { preparedSecretKey } from './prepared.ts';
 import { startRedis } from './redis.ts';
 
 /** The issuer, and an address at which the other instance answers to its name. */
@@ -16,8 +16,8 @@ export async function twoInstances(
   t.after(() => Promise.all([postgres.stop(), volatile?.stop()]));
   const env = {
     ...options.env,
-    LATCHKEY_DATABASE_URL: await postgres.database(),
-    LATCHKEY_SECRET_KEY: randomBytes(32).toString('base64'),
+    LATCHKEY_DATABASE_URL: await postgres.database({ prepared: 'start' }),
+    LATCHKEY_SECRET_KEY: preparedSecretKey(),
     ...(volatile ? { LATCHKEY_REDIS_URL: volatile.url } : {}),
   };
   const one = await startIssuer(t, { ...options, env });

@@ -23,7 +23,7 @@ function shared<Made>(make: (t: TestContext) => Promise<Made>): () => Promise<Ma
 export async function startOn(t: TestContext, engine: string, { env, ...options }: AppOptions): Promise<TestApp> {
   if (engine === 'SQLite') return startApp(t, { ...options, env: { ...env } });
   const postgres = await startPostgres();
-  const url = await postgres.database();
+  const url = await postgres.database({ prepared: 'start' });
   const app = await startApp(t, { ...options, env: { ...env, LATCHKEY_DATABASE_URL: url } });
   // Behind the application's own end.
   t.after(() => postgres.stop());

@@ -1,18 +1,21 @@
 /**
  * What a whole run makes once: a data folder as the first start makes it (schema, data keys, signing keys), and a
- * PostgreSQL server with a database like it, under the folder's secret key. Copying is thirty times cheaper than making
+ * PostgreSQL server with a database like it, under the folder's secret key, and one with the bare schema. Copying is thirty times cheaper than making
  * RSA keys for each of some hundred applications, and a server takes seconds to be made.
  */
-import { cpSync, mkdtempSync, rmSync } from 'node:fs';
+import { randomBytes } from 'node:crypto';
+import { cpSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pino from 'pino';
 import { ensureDevelopmentSecrets } from '../../src/config/development.ts';
 import { NO_CONFIG_FILE } from '../../src/config/file.ts';
 import { loadSettings } from '../../src/config/settings.ts';
+import { migrate } from '../../src/db/migrate.ts';
+import { migrationsDir } from '../../src/places.ts';
 import { serve } from '../../src/serve.ts';
 import { freePort } from './ports.ts';
-import { PREPARED_DATABASE, RUN_POSTGRES, startServer } from './postgres.ts';
+import { createDatabase, PREPARED_DATABASES, RUN_POSTGRES, startServer } from './postgres.ts';
 
 /** Names the folder for the test processes of a run. */
 const PREPARED = 'TEST_PREPARED_DATA';
@@ -22,8 +25,9 @@ export async function prepareRun(): Promise<{ env: Record<string, string>; remov
   const dir = mkdtempSync(join(tmpdir(), 'latchkey-prepared-'));
   const server = await startServer();
   await startOnce(dir);
-  await server.run(`CREATE DATABASE ${PREPARED_DATABASE}`);
-  await startOnce(dir, { LATCHKEY_DATABASE_URL: server.url(PREPARED_DATABASE) });
+  for (const name of Object.values(PREPARED_DATABASES)) await server.run(createDatabase(name));
+  await migrate({ url: server.url(PREPARED_DATABASES.schema), file: '' }, migrationsDir);
+  await startOnce(dir, { LATCHKEY_DATABASE_URL: server.url(PREPARED_DATABASES.start) });
   return {
     env: { [PREPARED]: dir, [RUN_POSTGRES]: server.url('postgres') },
     async remove() {
@@ -40,6 +44,13 @@ async function startOnce(dir: string, more: Record<string, string> = {}): Promis
   settings.secretKeys = [ensureDevelopmentSecrets({ dataDir: dir }).secretKey];
   const running = await serve({ settings, file: NO_CONFIG_FILE, log: pino({ level: 'silent' }) });
   await running.stop();
+}
+
+/** Under which the databases were prepared; a new one where nothing is. */
+export function preparedSecretKey(): string {
+  const prepared = process.env[PREPARED];
+  if (!prepared) return randomBytes(32).toString('base64');
+  return JSON.parse(readFileSync(join(prepared, 'secrets.json'), 'utf8')).secret_key;
 }
 
 /** A new data folder: a copy of the prepared one where the run has made it; empty for who brings secrets or data. */

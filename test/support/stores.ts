@@ -41,6 +41,6 @@ export const DATABASES: Record<string, () => Promise<Backend>> = {
   },
   async PostgreSQL() {
     const server = await startPostgres();
-    return opened({ url: await server.database(), file: '' }, () => server.stop());
+    return opened({ url: await server.database({ prepared: 'schema' }), file: '' }, () => server.stop());
   },
 };
