@@ -3,6 +3,7 @@
  * asks both. Every "no" (consumed, ended, replayed, grant ended) is a row in SQL and is read with each look-up, so
  * that what Redis forgets, repeats or brings back can only deny (docs/decisions, "Redis holds only what opens").
  */
+import { LRUCache } from 'lru-cache';
 import { storageUnavailable } from '../db/database.ts';
 import type { Keyring } from '../keyring/keyring.ts';
 import { type Artifact, type Artifacts, NO_LONGER_MS } from './artifacts.ts';
@@ -15,6 +16,8 @@ import type { Watch } from './watch.ts';
 const LONGEST_MS = 86_400_000;
 /** For so long after Redis went away nobody is told "no" for that reason, only "not now": it may be back at once. */
 const DOUBT_MS = 1000;
+/** Values of which this process remembers until when they live; of one that is forgotten Redis is asked again. */
+const SEEN = 1000;
 
 export interface FallbackOptions {
   sql: Artifacts;
@@ -30,6 +33,8 @@ type Said = { value?: StoredValue | undefined; doubt?: unknown };
 export function createFallback({ sql, ledger, values, watch, keyring }: FallbackOptions): Artifacts {
   const { reads, writes } = watch;
   const grantOf = (payload: Artifact['payload'] | undefined) => payload?.['grantId'] as string | undefined;
+  /** By row, in milliseconds since 1970: who claims a value has loaded it a moment ago. */
+  const seen = new LRUCache<string, number>({ max: SEEN });
 
   /** Never rejects: without an answer the caller decides what SQL alone is good for. */
   async function ask<Result>(question: () => Promise<Result>): Promise<{ answer?: Result; doubt?: unknown }> {
@@ -55,6 +60,7 @@ export function createFallback({ sql, ledger, values, watch, keyring }: Fallback
 
   async function find(row: string, look = ledger.look): Promise<{ artifact: Artifact; known: Known } | undefined> {
     const { value, doubt } = await inRedis(row);
+    if (value) seen.set(row, value.expiresAt);
     let known = await look(row, grantOf(value?.payload));
     const mark = known.row;
     if (mark?.ended_at || known.grantEnded) return undefined;
@@ -74,7 +80,8 @@ export function createFallback({ sql, ledger, values, watch, keyring }: Fallback
   }
 
   /** Until when a mark has to stay so that no copy of the value outlives it. */
-  const until = (value: StoredValue | undefined) => (value?.expiresAt ?? Date.now() + LONGEST_MS) + NO_LONGER_MS;
+  const until = (value: Pick<StoredValue, 'expiresAt'> | undefined) =>
+    (value?.expiresAt ?? Date.now() + LONGEST_MS) + NO_LONGER_MS;
 
   return {
     async upsert(kind, id, payload, expiresAt, keys) {
@@ -127,6 +134,8 @@ export function createFallback({ sql, ledger, values, watch, keyring }: Fallback
 
     async claim(kind, id, lost) {
       const row = artifactRow(kind, id);
+      const expiresAt = seen.get(row);
+      if (expiresAt !== undefined) return ledger.claim(kind, row, until({ expiresAt }), lost);
       const { value, doubt } = await inRedis(row);
       if (!value && doubt === undefined) return sql.claim?.(kind, id, lost);
       await ledger.claim(kind, row, until(value), lost);

@@ -22,11 +22,13 @@ export interface Engine {
   close(): Promise<void>;
 }
 
-/** A writing statement, and the error of one that must change a row. */
+/** A writing statement, the error of one that must change a row, and what is called once it is committed, where the
+ * database is observed. */
 export interface Claim {
   sql: string;
   params: readonly Value[];
   lost?: () => Error;
+  committed?: (() => void) | undefined;
 }
 
 export interface Database extends Engine {
@@ -35,6 +37,8 @@ export interface Database extends Engine {
    * request's other writes; whatever the request asks the database for next finds it done.
    */
   later(sql: string, ...params: Value[]): Promise<void>;
+  /** The same for a statement that tells of its commit. */
+  laterTelling(committed: (() => void) | undefined, sql: string, ...params: Value[]): Promise<void>;
   /** The same for a unit of work, which is then a part of the request's. */
   laterUnit(unit: Unit<void>): Promise<void>;
   /**
