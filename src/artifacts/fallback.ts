@@ -58,16 +58,16 @@ export function createFallback({ sql, ledger, values, watch, keyring }: Fallback
     return { value: answer, doubt };
   }
 
-  async function find(row: string, look = ledger.look): Promise<{ artifact: Artifact; known: Known } | undefined> {
+  async function find(row: string): Promise<{ artifact: Artifact; known: Known } | undefined> {
     const { value, doubt } = await inRedis(row);
     if (value) seen.set(row, value.expiresAt);
-    let known = await look(row, grantOf(value?.payload));
+    let known = await ledger.look(row, grantOf(value?.payload));
     const mark = known.row;
     if (mark?.ended_at || known.grantEnded) return undefined;
     const inSql = openRow(keyring, mark);
     if (inSql && !(value && value.writtenAt > (mark?.written_at ?? 0))) {
       const grantId = grantOf(inSql.payload);
-      if (grantId !== undefined && grantId !== grantOf(value?.payload)) known = await look(row, grantId);
+      if (grantId !== undefined && grantId !== grantOf(value?.payload)) known = await ledger.look(row, grantId);
       return known.grantEnded ? undefined : { artifact: inSql, known };
     }
     if (!value) {
@@ -109,7 +109,7 @@ export function createFallback({ sql, ledger, values, watch, keyring }: Fallback
     find: async (kind, id) => (await find(artifactRow(kind, id)))?.artifact,
 
     async findLiving(kind, id) {
-      const found = await find(artifactRow(kind, id), ledger.lookLiving);
+      const found = await find(artifactRow(kind, id));
       if (!found) return undefined;
       const { artifact, known } = found;
       if (grantOf(artifact.payload) === undefined) return artifact;

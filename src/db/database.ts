@@ -5,8 +5,9 @@ import type { Steps, Unit, Value } from './statement.ts';
 /** What a driver offers. */
 export interface Engine {
   readonly dialect: 'sqlite' | 'postgres';
-  /** Reads committed rows. */
+  /** Reads committed rows. On PostgreSQL one that takes long holds up others that were asked for in the same moment. */
   one<Row>(sql: string, ...params: Value[]): Promise<Row | undefined>;
+  /** The same, alone. */
   all<Row>(sql: string, ...params: Value[]): Promise<Row[]>;
   /** One writing statement as a unit of its own; resolves after the commit with the number of changed rows. */
   run(sql: string, ...params: Value[]): Promise<number>;

@@ -15,6 +15,7 @@ import {
   UniqueViolation,
 } from './database.ts';
 import { type DatabaseObserver, observed } from './observed.ts';
+import { createReads } from './postgres-reads.ts';
 import { sendTogether, TogetherFailed } from './postgres-together.ts';
 import { gatherWrites } from './request-unit.ts';
 import type { Statement, Unit, Value } from './statement.ts';
@@ -60,7 +61,7 @@ export function openPostgres(url: string, { max = 10, observe, patient = false }
     ...(patient ? {} : BOUNDS),
     application_name: 'latchkey',
     types: types as never,
-    // A statement that is not answered in time takes its connection with it.
+    // What is asked for without waiting is sent without waiting (`createReads`).
     pipeline: true,
   } as pg.PoolConfig);
   // An idle connection that the server drops is replaced by the pool; without a listener it would end the process.
@@ -161,10 +162,12 @@ export function openPostgres(url: string, { max = 10, observe, patient = false }
     }
   }
 
+  const read = createReads<Statement>({ connect, ask: execute, isBroken: isUnavailable });
+
   const engine: Engine = {
     dialect: 'postgres',
     one: <Row>(sql: string, ...params: Value[]) =>
-      again(() => execute(pool, { sql, params, want: 'one' }) as Promise<Row | undefined>),
+      again(() => read({ sql, params, want: 'one' }) as Promise<Row | undefined>),
     all: <Row>(sql: string, ...params: Value[]) =>
       again(() => execute(pool, { sql, params, want: 'all' }) as Promise<Row[]>),
     // Alone, a statement is its own transaction: one round trip instead of three.
