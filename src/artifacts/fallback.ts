@@ -3,6 +3,7 @@
  * asks both. Every "no" (consumed, ended, replayed, grant ended) is a row in SQL and is read with each look-up, so
  * that what Redis forgets, repeats or brings back can only deny (docs/decisions, "Redis holds only what opens").
  */
+import { LRUCache } from 'lru-cache';
 import { storageUnavailable } from '../db/database.ts';
 import type { Keyring } from '../keyring/keyring.ts';
 import { type Artifact, type Artifacts, NO_LONGER_MS } from './artifacts.ts';
@@ -17,6 +18,8 @@ const LONGEST_MS = 86_400_000;
 const DOUBT_MS = 1000;
 /** The same for a Cluster that is not whole. Its replica takes over by then: twice what `cluster-node-timeout` is at first. */
 const TAKE_OVER_MS = 30_000;
+/** Values of which this process remembers until when they live; of one that is forgotten Redis is asked again. */
+const SEEN = 1000;
 
 export interface FallbackOptions {
   sql: Artifacts;
@@ -32,6 +35,8 @@ type Said = { value?: StoredValue | undefined; doubt?: unknown };
 export function createFallback({ sql, ledger, values, watch, keyring }: FallbackOptions): Artifacts {
   const { reads, writes } = watch;
   const grantOf = (payload: Artifact['payload'] | undefined) => payload?.['grantId'] as string | undefined;
+  /** By row, in milliseconds since 1970: who claims a value has loaded it a moment ago. */
+  const seen = new LRUCache<string, number>({ max: SEEN });
 
   /** Never rejects: without an answer the caller decides what SQL alone is good for. */
   async function ask<Result>(question: () => Promise<Result>): Promise<{ answer?: Result; doubt?: unknown }> {
@@ -55,15 +60,16 @@ export function createFallback({ sql, ledger, values, watch, keyring }: Fallback
     return { value: answer, doubt };
   }
 
-  async function find(row: string, look = ledger.look): Promise<{ artifact: Artifact; known: Known } | undefined> {
+  async function find(row: string): Promise<{ artifact: Artifact; known: Known } | undefined> {
     const { value, doubt } = await inRedis(row);
-    let known = await look(row, grantOf(value?.payload));
+    if (value) seen.set(row, value.expiresAt);
+    let known = await ledger.look(row, grantOf(value?.payload));
     const mark = known.row;
     if (mark?.ended_at || known.grantEnded) return undefined;
     const inSql = openRow(keyring, mark);
     if (inSql && !(value && value.writtenAt > (mark?.written_at ?? 0))) {
       const grantId = grantOf(inSql.payload);
-      if (grantId !== undefined && grantId !== grantOf(value?.payload)) known = await look(row, grantId);
+      if (grantId !== undefined && grantId !== grantOf(value?.payload)) known = await ledger.look(row, grantId);
       return known.grantEnded ? undefined : { artifact: inSql, known };
     }
     if (!value) {
@@ -76,7 +82,8 @@ export function createFallback({ sql, ledger, values, watch, keyring }: Fallback
   }
 
   /** Until when a mark has to stay so that no copy of the value outlives it. */
-  const until = (value: StoredValue | undefined) => (value?.expiresAt ?? Date.now() + LONGEST_MS) + NO_LONGER_MS;
+  const until = (value: Pick<StoredValue, 'expiresAt'> | undefined) =>
+    (value?.expiresAt ?? Date.now() + LONGEST_MS) + NO_LONGER_MS;
 
   return {
     async upsert(kind, id, payload, expiresAt, keys) {
@@ -104,7 +111,7 @@ export function createFallback({ sql, ledger, values, watch, keyring }: Fallback
     find: async (kind, id) => (await find(artifactRow(kind, id)))?.artifact,
 
     async findLiving(kind, id) {
-      const found = await find(artifactRow(kind, id), ledger.lookLiving);
+      const found = await find(artifactRow(kind, id));
       if (!found) return undefined;
       const { artifact, known } = found;
       if (grantOf(artifact.payload) === undefined) return artifact;
@@ -129,6 +136,8 @@ export function createFallback({ sql, ledger, values, watch, keyring }: Fallback
 
     async claim(kind, id, lost) {
       const row = artifactRow(kind, id);
+      const expiresAt = seen.get(row);
+      if (expiresAt !== undefined) return ledger.claim(kind, row, until({ expiresAt }), lost);
       const { value, doubt } = await inRedis(row);
       if (!value && doubt === undefined) return sql.claim?.(kind, id, lost);
       await ledger.claim(kind, row, until(value), lost);

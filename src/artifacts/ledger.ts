@@ -26,34 +26,39 @@ const CONSUME = `INSERT INTO artifacts (id, kind, payload, consumed_at, expires_
       ELSE excluded.expires_at END
   WHERE artifacts.consumed_at IS NULL AND artifacts.ended_at IS NULL`;
 
-const LOOK = `SELECT id, payload, consumed_at, ended_at, written_at FROM artifacts WHERE id = ? OR id = ?
-  UNION ALL SELECT id, '', NULL, expires_at, NULL FROM tombstones WHERE id = ?`;
-/** The id of a grant's own row has no colon: it is none of the others. */
-const LOOK_LIVING = `${LOOK}
-  UNION ALL SELECT g.id, g.payload, NULL, NULL, NULL FROM grants g WHERE g.id = ? AND ${GRANT_LIVES}`;
+/** One row in any case. An ended grant has left a mark here, or a tombstone when it was ended as a whole. */
+const LOOK = `SELECT a.id, a.payload, a.consumed_at, a.ended_at, a.written_at,
+    (SELECT 1 FROM artifacts e WHERE e.id = ?) AS ended_here, (SELECT 1 FROM tombstones t WHERE t.id = ?) AS ended,
+    (SELECT g.payload FROM grants g WHERE g.id = ? AND ${GRANT_LIVES}) AS grant_payload
+  FROM (SELECT 1 AS always) AS always LEFT JOIN artifacts a ON a.id = ?`;
+
+interface LookRow extends Omit<LedgerRow, 'id'> {
+  id: string | null;
+  ended_here: number | null;
+  ended: number | null;
+  grant_payload: string | null;
+}
 
 /** What a look found. */
 export interface Known {
   row: LedgerRow | undefined;
   /** Here, or as a whole by `sessions`. */
   grantEnded: boolean;
-  /** The grant's own row while it lives, where that was asked. */
+  /** The grant's own row while it lives. */
   grant?: StoredGrant | undefined;
 }
 
 export function createLedger(db: Database) {
-  const grantRow = (grantId: string) => `${GRANT}:${grantId}`;
-
   return {
-    /** The row of a value, and whether its grant has ended. One statement. */
-    async look(row: string, grantId: string | undefined): Promise<Known> {
-      return known(await db.all<LedgerRow>(LOOK, ...idsOf(row, grantId)), row);
-    },
-
-    /** The same, with the grant itself while it lives. */
-    async lookLiving(row: string, grantId: string | undefined): Promise<Known> {
-      if (grantId === undefined) return known(await db.all<LedgerRow>(LOOK, ...idsOf(row, undefined)), row);
-      return known(await db.all<LedgerRow>(LOOK_LIVING, ...idsOf(row, grantId), grantId), row, grantId);
+    /** The row of a value, whether its grant has ended, and the grant while it lives. One statement. */
+    async look(row: string, grantId: string = NOTHING): Promise<Known> {
+      const found = await db.one<LookRow>(LOOK, `${GRANT}:${grantId}`, `grant:${grantId}`, grantId, row);
+      const { id = null, ended_here = null, ended = null, grant_payload = null } = found ?? {};
+      return {
+        row: id === null ? undefined : (found as LedgerRow),
+        grantEnded: ended_here !== null || ended !== null,
+        grant: grant_payload === null ? undefined : { id: grantId, payload: grant_payload },
+      };
     },
 
     async rowOfUserCode(hash: string): Promise<string | undefined> {
@@ -71,20 +76,8 @@ export function createLedger(db: Database) {
 
     /** What is ended is never found again, whatever is written afterwards. */
     end: (kind: string, row: string, expiresAt: number) => end(kind, row, expiresAt),
-    endGrant: (grantId: string, expiresAt: number) => end(GRANT, grantRow(grantId), expiresAt),
+    endGrant: (grantId: string, expiresAt: number) => end(GRANT, `${GRANT}:${grantId}`, expiresAt),
   };
-
-  function idsOf(row: string, grantId: string | undefined): [string, string, string] {
-    return grantId === undefined ? [row, NOTHING, NOTHING] : [row, grantRow(grantId), `grant:${grantId}`];
-  }
-
-  function known(rows: LedgerRow[], row: string, grantId?: string): Known {
-    return {
-      row: rows.find(({ id }) => id === row),
-      grantEnded: rows.some(({ id }) => id !== row && id !== grantId),
-      grant: grantId === undefined ? undefined : rows.find(({ id }) => id === grantId),
-    };
-  }
 
   async function end(kind: string, row: string, expiresAt: number): Promise<void> {
     await db.run(

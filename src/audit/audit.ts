@@ -70,7 +70,8 @@ export function createAudit({ db, store, macs, onRecorded }: AuditOptions) {
     note: (event: NewEvent): Promise<void> => db.write(() => record(event)),
 
     /** The same as a part of what the request under way does. */
-    noteLater: (event: NewEvent): Promise<void> => db.laterUnit(() => record(event)),
+    noteLater: (event: NewEvent): Promise<void> =>
+      store.insertLater(rowOf(event), onRecorded && (() => onRecorded(event))),
 
     pseudonym: macs.pseudonym,
 

@@ -136,6 +136,10 @@ export function createAuditStore(db: Database) {
       );
     },
 
+    /** As a part of what the request under way does. */
+    insertLater: (row: Facts & { mac: string }, committed: (() => void) | undefined): Promise<void> =>
+      db.laterTelling(committed, INSERT, ...valuesOf(row)),
+
     // What follows are steps of a caller's unit of work.
     *insert(row: Facts & { mac: string }) {
       yield* run(INSERT, ...valuesOf(row));

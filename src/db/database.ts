@@ -5,8 +5,9 @@ import type { Steps, Unit, Value } from './statement.ts';
 /** What a driver offers. */
 export interface Engine {
   readonly dialect: 'sqlite' | 'postgres';
-  /** Reads committed rows. */
+  /** Reads committed rows. On PostgreSQL one that takes long holds up others that were asked for in the same moment. */
   one<Row>(sql: string, ...params: Value[]): Promise<Row | undefined>;
+  /** The same, alone. */
   all<Row>(sql: string, ...params: Value[]): Promise<Row[]>;
   /** One writing statement as a unit of its own; resolves after the commit with the number of changed rows. */
   run(sql: string, ...params: Value[]): Promise<number>;
@@ -22,11 +23,13 @@ export interface Engine {
   close(): Promise<void>;
 }
 
-/** A writing statement, and the error of one that must change a row. */
+/** A writing statement, the error of one that must change a row, and what is called once it is committed, where the
+ * database is observed. */
 export interface Claim {
   sql: string;
   params: readonly Value[];
   lost?: () => Error;
+  committed?: (() => void) | undefined;
 }
 
 export interface Database extends Engine {
@@ -35,6 +38,8 @@ export interface Database extends Engine {
    * request's other writes; whatever the request asks the database for next finds it done.
    */
   later(sql: string, ...params: Value[]): Promise<void>;
+  /** The same for a statement that tells of its commit. */
+  laterTelling(committed: (() => void) | undefined, sql: string, ...params: Value[]): Promise<void>;
   /** The same for a unit of work, which is then a part of the request's. */
   laterUnit(unit: Unit<void>): Promise<void>;
   /**

@@ -40,7 +40,12 @@ export function observedWrites(engine: Engine, observe: DatabaseObserver): Engin
     ...engine,
     run: (sql, ...params) => timed(observe, 'write', () => engine.run(sql, ...params)),
     write: (unit) => timed(observe, 'write', () => write(unit)),
-    ...(batch ? { batch: (statements) => timed(observe, 'write', () => batch(statements)) } : {}),
+    ...(batch && {
+      async batch(statements) {
+        await timed(observe, 'write', () => batch(statements));
+        for (const { committed } of statements) committed?.();
+      },
+    }),
   };
 }
 

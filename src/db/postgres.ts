@@ -4,6 +4,7 @@
  */
 import { createHash } from 'node:crypto';
 import pg from 'pg';
+import { AppError } from '../errors.ts';
 import {
   type Claim,
   type Database,
@@ -14,6 +15,8 @@ import {
   UniqueViolation,
 } from './database.ts';
 import { type DatabaseObserver, observed } from './observed.ts';
+import { createReads } from './postgres-reads.ts';
+import { sendTogether, TogetherFailed } from './postgres-together.ts';
 import { gatherWrites } from './request-unit.ts';
 import type { Statement, Unit, Value } from './statement.ts';
 
@@ -58,7 +61,7 @@ export function openPostgres(url: string, { max = 10, observe, patient = false }
     ...(patient ? {} : BOUNDS),
     application_name: 'latchkey',
     types: types as never,
-    // What is asked for without waiting is sent without waiting (`together`).
+    // What is asked for without waiting is sent without waiting (`createReads`).
     pipeline: true,
   } as pg.PoolConfig);
   // An idle connection that the server drops is replaced by the pool; without a listener it would end the process.
@@ -86,12 +89,16 @@ export function openPostgres(url: string, { max = 10, observe, patient = false }
       if (want === 'one') return result.rows[0];
       return want === 'all' ? result.rows : (result.rowCount ?? 0);
     } catch (error) {
-      if (isOutOfDate(error) && prepared.get(sql) === query) {
-        prepared.clear();
-        generation += 1;
-      }
-      throw translate(error);
+      throw failed(error, query);
     }
+  }
+
+  function failed(error: unknown, query: { name: string } | undefined): unknown {
+    if (isOutOfDate(error) && query?.name.endsWith(`.${generation}`)) {
+      prepared.clear();
+      generation += 1;
+    }
+    return translate(error);
   }
 
   async function connect(): Promise<pg.PoolClient> {
@@ -123,13 +130,22 @@ export function openPostgres(url: string, { max = 10, observe, patient = false }
   const write = <Result>(unit: Unit<Result>): Promise<Result> =>
     again(() => once((client) => driveAsync(unit(), (statement) => execute(client, statement))));
 
-  /** All in one round trip. The first that fails is the one to tell of: those behind it fail because it did. */
-  async function together(client: pg.PoolClient, statements: readonly Claim[]): Promise<void> {
-    const sent = statements.map(({ sql, params }) => execute(client, { sql, params, want: 'run' }));
-    for (const [index, ended] of (await Promise.allSettled(sent)).entries()) {
-      if (ended.status === 'rejected') throw ended.reason;
-      const { lost } = statements[index] as Claim;
-      if (lost && ended.value === 0) throw lost();
+  /** All in one round trip. */
+  async function together(statements: readonly Claim[]): Promise<void> {
+    const queries = statements.map(({ sql, params, lost }) => ({ ...prepare(lost ? mustChange(sql) : sql), params }));
+    const client = await connect();
+    let broken: Error | undefined;
+    try {
+      await sendTogether(client, queries);
+    } catch (error) {
+      if (!(error instanceof TogetherFailed)) throw error;
+      const { index, cause, unsure } = error;
+      const { lost } = statements[index] ?? {};
+      const told = lost && isDivisionByZero(cause) ? lost() : failed(cause, queries[index]);
+      if (unsure || isUnavailable(told)) broken = error;
+      throw told;
+    } finally {
+      client.release(broken);
     }
   }
 
@@ -146,16 +162,18 @@ export function openPostgres(url: string, { max = 10, observe, patient = false }
     }
   }
 
+  const read = createReads<Statement>({ connect, ask: execute, isBroken: isUnavailable });
+
   const engine: Engine = {
     dialect: 'postgres',
     one: <Row>(sql: string, ...params: Value[]) =>
-      again(() => execute(pool, { sql, params, want: 'one' }) as Promise<Row | undefined>),
+      again(() => read({ sql, params, want: 'one' }) as Promise<Row | undefined>),
     all: <Row>(sql: string, ...params: Value[]) =>
       again(() => execute(pool, { sql, params, want: 'all' }) as Promise<Row[]>),
     // Alone, a statement is its own transaction: one round trip instead of three.
     run: (sql, ...params) => again(() => execute(pool, { sql, params, want: 'run' }) as Promise<number>),
     write,
-    batch: (statements) => again(() => once((client) => together(client, statements))),
+    batch: (statements) => again(() => together(statements)),
     close: () => pool.end(),
   };
   return gatherWrites(observe ? observed(engine, observe) : engine);
@@ -168,6 +186,11 @@ class Contention extends Error {
   }
 }
 
+/** Fails where it changes no row, and with it the whole transaction. */
+const mustChange = (sql: string): string => `WITH won AS (${sql} RETURNING 1) SELECT 1 / count(*) FROM won`;
+
+const isDivisionByZero = (error: unknown): boolean => (error as { code?: unknown } | null)?.code === '22012';
+
 /** A newer version has added a column: what was prepared by this name would answer in another form, and is refused. */
 function isOutOfDate(error: unknown): boolean {
   const { code, message = '' } = (error ?? {}) as { code?: unknown; message?: string };
@@ -177,6 +200,8 @@ function isOutOfDate(error: unknown): boolean {
 /** SQLSTATE classes that say "not now": connection, resources, operator intervention, read-only, start-up. */
 const UNAVAILABLE = /^(08|53|57|25006|25P03|55006|58)/;
 const BROKEN_SOCKET = /^(ECONN|ETIMEDOUT|EPIPE|ENOTFOUND|EHOSTUNREACH|EAI_AGAIN)/;
+
+const isUnavailable = (error: unknown) => error instanceof AppError && error.code === 'storage_unavailable';
 
 function translate(error: unknown): unknown {
   const code = (error as { code?: unknown } | null)?.code;

@@ -51,7 +51,7 @@ export function gatherWrites(engine: Engine): Database {
 
   async function storeAll(kept: Gathered['kept']): Promise<void> {
     const [only, another] = kept;
-    if (another || typeof only !== 'object') {
+    if (another || typeof only !== 'object' || only.committed) {
       const plain = engine.batch && kept.every((each) => typeof each === 'object');
       return plain ? engine.batch?.(kept as Claim[]) : engine.write(() => all(kept));
     }
@@ -111,6 +111,12 @@ export function gatherWrites(engine: Engine): Database {
       else await engine.run(sql, ...params);
     },
 
+    async laterTelling(committed, sql, ...params) {
+      const gathered = current();
+      if (gathered) gathered.kept.push({ sql, params, committed });
+      else await storeAll([{ sql, params, committed }]);
+    },
+
     async laterUnit(unit) {
       const gathered = current();
       if (gathered) gathered.kept.push(unit);
@@ -147,7 +153,7 @@ export function gatherWrites(engine: Engine): Database {
 function* all(kept: Gathered['kept']): Steps<void> {
   for (const each of kept) {
     if (typeof each === 'function') yield* each();
-    else if ((yield* run(each.sql, ...each.params)) === 0 && each.lost) throw each.lost();
+    else if ((yield { ...each, want: 'run' }) === 0 && each.lost) throw each.lost();
   }
 }
 

@@ -10,7 +10,7 @@ export interface Statement {
   /** `one`: first row or undefined; `all`: every row; `run`: the number of changed rows. */
   readonly want: 'one' | 'all' | 'run';
   /** Called once when the unit is committed, where the database is observed. Must not throw. */
-  readonly committed?: () => void;
+  readonly committed?: (() => void) | undefined;
 }
 
 export type Steps<Result> = Generator<Statement, Result, unknown>;

@@ -48,6 +48,10 @@ export interface AdapterOptions {
  * the same moments: parallel requests of one caller, perhaps at two instances, must not end what one of them got.
  */
 const USED_UP_BY_TOKENS: ReadonlySet<string> = new Set(['AuthorizationCode', 'DeviceCode']);
+
+/** Worth nothing without their grant, which the core asks for next. */
+const OF_GRANTS: ReadonlySet<string> = new Set(['AccessToken', 'AuthorizationCode']);
+
 export const PARALLEL_MS = 2000;
 const usedUp = () => new errors.InvalidGrant('this value was used already');
 
@@ -158,10 +162,10 @@ function artifactAdapter(
     if (arrivedAt(ctx.req) < (consumedAt as number) + PARALLEL_MS) throw usedUp();
   }
 
-  /** Opaque access tokens may sit in a volatile store, so SQL is asked whether their grant still lives. */
+  /** Tokens and codes may sit in a volatile store, so SQL is asked whether their grant still lives. */
   async function loaded(id: string): Promise<AdapterPayload | undefined> {
     if (!mayBe(kind, id)) return undefined;
-    const artifact: LivingArtifact | undefined = await (kind === 'AccessToken'
+    const artifact: LivingArtifact | undefined = await (OF_GRANTS.has(kind)
       ? artifacts.findLiving(kind, id)
       : artifacts.find(kind, id));
     if (!artifact) {
