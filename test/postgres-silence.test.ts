@@ -108,7 +108,7 @@ describe('on PostgreSQL', { concurrency: true }, () => {
   });
 
   test('rules for addresses that can not be read hold up no probe, and others for a moment once', async (t) => {
-    const url = await postgres.database({ prepared: true });
+    const url = await postgres.database({ prepared: 'start' });
     const app = await startApp(t, { env: { LATCHKEY_DATABASE_URL: url } });
     const { addresses } = app.services;
     await addresses.put({ network: '192.0.2.7', verdict: 'block', reason: '', expiresAt: null }, OPERATOR);
@@ -138,7 +138,7 @@ describe('on PostgreSQL', { concurrency: true }, () => {
   });
 
   test('connections that went silent keep no probe waiting, and whoever asks for a page no longer than they have to', async (t) => {
-    const url = await postgres.database({ prepared: true });
+    const url = await postgres.database({ prepared: 'start' });
     const way = await startLossyWay(t, Number(new URL(url).port));
     const app = await startApp(t, { env: { LATCHKEY_DATABASE_URL: url.replace(/:\d+\//, `:${way.port}/`) } });
     assert.equal((await readiness(app.url)).status, 200);
