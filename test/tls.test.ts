@@ -6,6 +6,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import pg from 'pg';
+import { openRedis } from '../src/artifacts/redis-client.ts';
+import { redisAddress } from '../src/config/redis-address.ts';
 import { connect } from '../src/db/connect.ts';
 import { startApp } from './support/app.ts';
 import { selfSigned } from './support/certificate.ts';
@@ -96,4 +98,19 @@ test('X14: Redis over TLS, with the authority that the address names and with no
   }
   const gone = startApp(t, { env: { LATCHKEY_REDIS_URL: `${url}?ca=/none.pem` } });
   await assert.rejects(gone, { message: /^The file that LATCHKEY_REDIS_URL names as ca can't be read \(ENOENT/ });
+});
+
+test('X14: an end in the middle of a handshake with a Redis that is not trusted ends nothing else', async (t) => {
+  const redis = await startRedis({ tls: ours });
+  t.after(() => redis.stop());
+  const address = `rediss://127.0.0.1:${redis.port}?ca=${fileOf(t, selfSigned(['127.0.0.1']).cert)}`;
+  const links = Array.from({ length: 20 }, () =>
+    openRedis(redisAddress(address), { onReady: () => assert.fail(), onError: () => {} }),
+  );
+  for (const link of links) {
+    await new Promise((resolve) => setImmediate(resolve));
+    link.close();
+  }
+  // Time for errors that nobody hears: they end the process.
+  await new Promise((resolve) => setTimeout(resolve, 1000));
 });

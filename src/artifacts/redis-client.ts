@@ -58,6 +58,9 @@ export function openRedis(
     masters: () => (client instanceof Cluster ? client.nodes('master') : [client]),
     close() {
       clearInterval(refresh);
+      // Ended in the middle of a handshake, a socket can fail twice. The client hears it once, and a fault that nobody
+      // hears ends the process.
+      for (const { stream } of client instanceof Cluster ? client.nodes() : [client]) stream?.on('error', () => {});
       client.disconnect();
     },
   };
