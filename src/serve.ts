@@ -16,6 +16,9 @@ import { databaseTarget, openServices, type Services } from './services.ts';
 
 export { databaseTarget };
 
+/** For what is under way beside requests: neither a database nor a mail server that is silent holds up the end. */
+const REST_MS = 6000;
+
 export interface ServeOptions {
   settings: Settings;
   file: ConfigFile;
@@ -69,6 +72,16 @@ export async function serve({ settings, file, log, worker }: ServeOptions): Prom
     onError: (error) => log.warn({ err: error }, 'some expired rows could not be removed; the next round tries again'),
   });
 
+  let ended: Promise<void> | undefined;
+
+  async function endRest(): Promise<void> {
+    await stopSweeping();
+    await services.audit
+      .note({ type: 'instance.stopped', by: SYSTEM, ...instance })
+      .catch((err) => log.warn({ err }, 'the end of the instance was not recorded'));
+    await services.close();
+  }
+
   return {
     services,
     seed,
@@ -77,13 +90,20 @@ export async function serve({ settings, file, log, worker }: ServeOptions): Prom
       draining = true;
       const { cut } = await server.stop(patience);
       if (cut > 0) log.warn({ cut }, 'requests were cut at the end of the grace time');
-      await stopSweeping();
-      await services.audit
-        .note({ type: 'instance.stopped', by: SYSTEM, ...instance })
-        .catch((err) => log.warn({ err }, 'the end of the instance was not recorded'));
-      await services.close();
+      ended ??= endRest();
+      if (await isLate(REST_MS, ended)) log.warn('what was under way beside requests was cut; the next start goes on');
     },
   };
+}
+
+/** Whether it takes longer than that. */
+async function isLate(ms: number, work: Promise<void>): Promise<boolean> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<boolean>((resolve) => {
+    timer = setTimeout(resolve, ms, true);
+  });
+  const inTime = work.then(() => false);
+  return Promise.race([inTime, late]).finally(() => clearTimeout(timer));
 }
 
 /** What the workers of one machine share, done once before they start. */

@@ -273,6 +273,20 @@ test('who asks for a tunnel and breaks off ends a connection, not the process', 
   assert.match((await raw(port, `GET / HTTP/1.1\r\n${HOST}\r\n`, { waitMs: 300 })).text, /^HTTP\/1\.1 200 /);
 });
 
+test('who has connected and asked when a stop begins is answered, although nobody has read it yet', async () => {
+  for (let n = 0; n < 20; n += 1) {
+    const { server, port } = await answering(0);
+    const client = connect(port, '127.0.0.1');
+    client.write(`GET / HTTP/1.1\r\n${HOST}\r\n`);
+    await once(client, 'connect');
+    await new Promise((resolve) => setImmediate(resolve));
+    const answer = once(client, 'data');
+    const stopped = server.stop({ drainMs: 0, graceMs: 2000 });
+    assert.match(String((await answer)[0]), /^HTTP\/1\.1 200 /);
+    assert.deepEqual(await stopped, { cut: 0 });
+  }
+});
+
 test('four restarts under load of 20 keep-alive clients fail no request (T20)', async () => {
   let current = await answering(2);
   let stopping = false;

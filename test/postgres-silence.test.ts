@@ -48,7 +48,7 @@ describe('on PostgreSQL', { concurrency: true }, () => {
   });
   after(() => postgres.stop());
 
-  test('an instance that stands still in the middle of a change holds it up for five seconds, and undoes its own', async (t) => {
+  test('an instance that stands still in the middle of a change holds it up for two seconds, undoes its own, and closes no door', async (t) => {
     const url = await postgres.database({ prepared: 'start' });
     const app = await startApp(t, { env: { LATCHKEY_DATABASE_URL: url } });
     const { person, tokens } = await signedIn(app, { scope: 'openid profile account:write' });
@@ -63,15 +63,28 @@ describe('on PostgreSQL', { concurrency: true }, () => {
     const state = () => readFileSync(`/proc/${instance.pid}/stat`, 'utf8').replace(/.*\) /s, '')[0];
     while (state() !== 'T') await sleep(20);
 
-    const started = performance.now();
-    const change = await fetch(`${app.url}/api/v1/account`, {
-      method: 'PATCH',
-      headers: { authorization: `Bearer ${tokens.access_token}`, 'content-type': 'application/json' },
-      body: JSON.stringify({ name: 'Somebody Else' }),
+    const change = async () => {
+      const started = performance.now();
+      const answer = await fetch(`${app.url}/api/v1/account`, {
+        method: 'PATCH',
+        headers: { authorization: `Bearer ${tokens.access_token}`, 'content-type': 'application/json' },
+        body: JSON.stringify({ name: 'Somebody Else' }),
+      });
+      return { status: answer.status, ms: performance.now() - started };
+    };
+    // More than there are connections.
+    let waiting = true;
+    const changes = Promise.all(Array.from({ length: 15 }, change)).finally(() => {
+      waiting = false;
     });
-    const ms = performance.now() - started;
-    assert.equal(change.status, 200, await change.text());
-    assert.ok(ms > 1000 && ms < 9000, `${Math.round(ms)} ms`);
+    while (waiting) {
+      assert.equal((await readiness(app.url)).status, 200);
+      await sleep(100);
+    }
+    for (const { status, ms } of await changes) {
+      assert.equal(status, 200);
+      assert.ok(ms > 500 && ms < 6000, `${Math.round(ms)} ms`);
+    }
 
     instance.kill('SIGCONT');
     await once(instance, 'exit');

@@ -2,17 +2,21 @@
  * Migrations by knex: forward only, one dialect-neutral file a change, named without an extension in the table.
  * Two processes that start at once take turns, and a migration that was killed half-way runs again: the lock is the
  * operating system's (SQLite) or the server's (PostgreSQL), so that it goes away with the process that held it.
+ * Instances serve meanwhile: what uses a table is waited for, and does not make others wait.
  */
 import { readdirSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import type { Knex } from 'knex';
-import type { DatabaseTarget } from './connect.ts';
+import { DatabaseFault, type DatabaseTarget } from './connect.ts';
 import type { Database } from './database.ts';
 
 const TABLE = 'schema_migrations';
 const ADVISORY_LOCK = 7_235_861;
-const LOCK_PATIENCE_MS = 60_000;
+const PATIENCE_MS = 60_000;
+/** PostgreSQL: whoever comes for a table behind a change that waits for it waits, too. It stands back after so long. */
+const STAND_BACK_MS = 1000;
+const KEPT_ALIVE = { connectionTimeoutMillis: 3000, keepAlive: true, keepAliveInitialDelayMillis: 10_000 };
 
 /** A schema that this version can't serve yet; the message is for the operator. */
 export class SchemaFault extends Error {
@@ -55,14 +59,24 @@ function migrationNames(directory: string): string[] {
     .sort();
 }
 
-/** Brings the database to the newest schema. Resolves with the names that were applied. */
-export async function migrate(target: DatabaseTarget, directory: string): Promise<string[]> {
+export interface MigrateOptions {
+  /** How long others are waited for, in milliseconds; for tests. */
+  patienceMs?: number;
+}
+
+/** Brings the database to the newest schema. Resolves with the names that were applied.
+ * @throws DatabaseFault when another process migrates, or uses what is to be changed, and does not end. */
+export async function migrate(
+  target: DatabaseTarget,
+  directory: string,
+  { patienceMs = PATIENCE_MS }: MigrateOptions = {},
+): Promise<string[]> {
   const { default: createKnex } = await import('knex');
-  const knex = createKnex(
-    target.url
+  const knex = createKnex({
+    ...(target.url
       ? {
           client: 'pg',
-          connection: { connectionString: target.url, connectionTimeoutMillis: 3000 },
+          connection: { connectionString: target.url, ...KEPT_ALIVE, lock_timeout: STAND_BACK_MS },
           pool: { min: 0, max: 2 },
         }
       : {
@@ -70,9 +84,13 @@ export async function migrate(target: DatabaseTarget, directory: string): Promis
           connection: { filename: target.file },
           useNullAsDefault: true,
           pool: { min: 1, max: 1 },
-        },
-  );
-  const release = target.url ? await lockPostgres(target.url) : await lockSqlite(`${target.file}.migrating`);
+        }),
+    // What fails is thrown.
+    log: { warn() {}, error() {}, debug() {}, deprecate() {} },
+  });
+  const release = target.url
+    ? await lockPostgres(target.url, patienceMs)
+    : await lockSqlite(`${target.file}.migrating`, patienceMs);
   try {
     const migrationSource: Knex.MigrationSource<string> = {
       getMigrations: async () => migrationNames(directory),
@@ -80,39 +98,86 @@ export async function migrate(target: DatabaseTarget, directory: string): Promis
       getMigration: (name) => import(pathToFileURL(join(directory, `${name}.ts`)).href),
     };
     const config: Knex.MigratorConfig = { migrationSource, tableName: TABLE };
-    // Whoever set knex's own lock row is gone: ours is held by this process alone.
-    await knex.migrate.currentVersion(config);
-    await knex.migrate.forceFreeMigrationsLock(config);
-    const [, applied] = (await knex.migrate.latest(config)) as [number, string[]];
-    return applied;
+    return await patiently(patienceMs, STAND_BACK_MS, isInUse, IN_USE, async () => {
+      // Whoever set knex's own lock row is gone: ours is held by this process alone.
+      await knex.migrate.currentVersion(config);
+      await knex.migrate.forceFreeMigrationsLock(config);
+      const [, applied] = (await knex.migrate.latest(config)) as [number, string[]];
+      return applied;
+    });
   } finally {
     await release();
     await knex.destroy();
   }
 }
 
-async function lockPostgres(url: string): Promise<() => Promise<void>> {
+const IN_USE =
+  'A table that this version changes has been in use for a minute, by a dump or by a transaction that somebody left open. Nothing was changed. Run "latchkey migrate" again when that has ended.';
+
+/** Not granted in time, or a deadlock with a request. */
+const isInUse = (error: unknown) => ['55P03', '40P01'].includes((error as { code?: string }).code ?? '');
+
+/** Another process migrates. */
+class Taken extends Error {}
+
+async function lockPostgres(url: string, patienceMs: number): Promise<() => Promise<void>> {
   const { default: pg } = await import('pg');
-  const client = new pg.Client({ connectionString: url, connectionTimeoutMillis: 3000 });
+  const client = new pg.Client({ connectionString: url, ...KEPT_ALIVE, query_timeout: 12_000 });
+  // It would end the process; what is done meanwhile fails by itself.
+  client.on('error', () => {});
   await client.connect();
-  await client.query('SELECT pg_advisory_lock($1)', [ADVISORY_LOCK]);
+  const taken =
+    'Another process has been migrating this database for a minute. If it is gone, end its connection (pg_stat_activity, pg_terminate_backend), and run "latchkey migrate" again.';
+  try {
+    await patiently(
+      patienceMs,
+      100,
+      (error) => error instanceof Taken,
+      taken,
+      async () => {
+        const { rows } = await client.query('SELECT pg_try_advisory_lock($1) AS ours', [ADVISORY_LOCK]);
+        if (!rows[0].ours) throw new Taken();
+      },
+    );
+  } catch (error) {
+    await client.end();
+    throw error;
+  }
   return () => client.end();
 }
 
-async function lockSqlite(file: string): Promise<() => Promise<void>> {
+async function lockSqlite(file: string, patienceMs: number): Promise<() => Promise<void>> {
   const { default: Sqlite } = await import('better-sqlite3');
   const connection = new Sqlite(file, { timeout: 0 });
-  const deadline = Date.now() + LOCK_PATIENCE_MS;
+  const taken = 'Another process has been migrating this database for a minute.';
+  await patiently(
+    patienceMs,
+    50,
+    () => true,
+    taken,
+    async () => void connection.exec('BEGIN EXCLUSIVE'),
+  );
+  return async () => {
+    connection.close();
+  };
+}
+
+/** Does it, and again for as long as it meets others. */
+async function patiently<Result>(
+  patienceMs: number,
+  pauseMs: number,
+  metOthers: (error: unknown) => boolean,
+  words: string,
+  work: () => Promise<Result>,
+): Promise<Result> {
+  const deadline = performance.now() + patienceMs;
   for (;;) {
     try {
-      connection.exec('BEGIN EXCLUSIVE');
-      return async () => {
-        connection.close();
-      };
+      return await work();
     } catch (error) {
-      if (Date.now() > deadline)
-        throw new Error('another process has been migrating this database for a minute', { cause: error });
-      await new Promise((resolve) => setTimeout(resolve, 50));
+      if (!metOthers(error)) throw error;
+      if (performance.now() > deadline) throw new DatabaseFault(words, { cause: error });
+      await new Promise((resolve) => setTimeout(resolve, pauseMs));
     }
   }
 }

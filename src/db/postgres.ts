@@ -26,8 +26,11 @@ const ATTEMPTS = 4;
 const STATEMENT_MS = 10_000;
 /** Above it only a server that is gone or frozen is silent: its connection is destroyed, and the pool makes another. */
 const SILENCE_MS = 12_000;
-/** Between two statements of a transaction. Above it the instance is gone or stands still; what it locked is let go. */
-const BETWEEN_MS = 5_000;
+/** Whoever asks for a connection waits so long for one. */
+const POOL_MS = 3_000;
+/** Between two statements of a transaction. Above it the instance is gone or stands still; what it locked is let go. Below
+ * `POOL_MS`: those who wait for that lock may have every connection, and those who wait for one of theirs get it in time. */
+const BETWEEN_MS = 2_000;
 
 const BOUNDS = {
   statement_timeout: STATEMENT_MS,
@@ -54,7 +57,7 @@ export function openPostgres(url: string, { max = 10, observe, patient = false }
   const pool = new pg.Pool({
     connectionString: url,
     max,
-    connectionTimeoutMillis: 3000,
+    connectionTimeoutMillis: POOL_MS,
     idleTimeoutMillis: 30_000,
     keepAlive: true,
     keepAliveInitialDelayMillis: 10_000,

@@ -34,6 +34,9 @@ export const SERVER_LIMITS: Readonly<ServerLimits> = {
 /** Milliseconds that a client has to hang up after it was told why it is not served. */
 const FAREWELL_MS = 1000;
 
+/** Milliseconds in which a busy process has read what lies in its sockets. */
+const UNREAD_MS = 100;
+
 /** The port can't be had; the message is a sentence for the operator. */
 export class ListenFault extends Error {
   override name = 'ListenFault';
@@ -67,6 +70,8 @@ export function createServer(listener: Listener, limits: Partial<ServerLimits> =
       traffic.drain();
       if (server.listening && drainMs > 0) await pause(drainMs);
       const closed = close(server);
+      // What somebody has said already is read first.
+      await atMost(Math.min(graceMs, UNREAD_MS), closed);
       traffic.closeSilent();
       await atMost(graceMs, closed);
       const cut = traffic.inFlight();

@@ -11,7 +11,7 @@ const PATIENT = /^test\/(faults-postgres|redis-faults)/;
 
 /** These mostly wait, for a clock or for another process: one of them runs beside those that work. */
 const WAITING =
-  /^test\/(audit-chain|backchannel-logout|cli-process|faults-|launcher|limits-shared|mail-smtp|outbox|postgres-silence|secrets|upgrade|workers)/;
+  /^test\/(audit-chain|backchannel-logout|cli-process|faults-|launcher|limits-shared|mail-smtp|migrations-locked|outbox|postgres-silence|secrets|stop-silent|upgrade|workers)/;
 
 /** The longest come first, so that none of them is left to the end. */
 const LONGEST = [
