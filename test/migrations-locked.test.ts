@@ -43,7 +43,7 @@ describe('on PostgreSQL', () => {
   after(() => postgres.stop());
 
   test('a migration behind a long reader makes nobody wait for it, and is done when the reader has ended', async (t) => {
-    const url = await postgres.database({ prepared: true });
+    const url = await postgres.database({ prepared: 'start' });
     const app = await startApp(t, { env: { LATCHKEY_DATABASE_URL: url } });
     const { person, client } = await signedIn(app);
     const reader = await session(t, url);
