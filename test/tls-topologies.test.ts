@@ -23,10 +23,22 @@ function authorityFile(t: TestContext): string {
   return join(dir, 'ca.pem');
 }
 
-async function appOn(t: TestContext, url: string): Promise<{ app: TestApp; refused: () => string[] }> {
+interface Witnessed {
+  app: TestApp;
+  refused(): string[];
+  /** The line with these words. */
+  said(words: string): string;
+}
+
+async function appOn(t: TestContext, url: string): Promise<Witnessed> {
   const lines: string[] = [];
   const app = await startApp(t, { env: { LATCHKEY_REDIS_URL: url }, onLog: (line) => lines.push(line) });
-  return { app, refused: () => lines.filter((line) => line.includes('The certificate of Redis is refused')) };
+  const those = (words: string) => lines.filter((line) => line.includes(words));
+  return {
+    app,
+    refused: () => those('The certificate of Redis is refused'),
+    said: (words) => those(words)[0] ?? '',
+  };
 }
 
 const valuesOf = async (server: TestRedis) =>
@@ -34,10 +46,11 @@ const valuesOf = async (server: TestRedis) =>
 
 /** Works without it, says so once, and has put nothing into any of these. */
 async function worksWithout(t: TestContext, url: string, servers: TestRedis[]): Promise<void> {
-  const { app, refused } = await appOn(t, url);
+  const { app, refused, said } = await appOn(t, url);
   assert.equal(app.services.artifacts.volatile?.state(), 'degraded', url);
   await signedIn(app);
   assert.equal(refused().length, 1, url);
+  assert.match(said('Redis is degraded'), /There is no connection to Redis \(.*certificate/);
   for (const server of servers) assert.equal(await valuesOf(server), 0, url);
   await app.stop();
 }
@@ -83,5 +96,6 @@ test('X14: a Cluster over TLS: redirections lead to nodes that prove the address
   for (let n = 0; n < 4; n += 1) await signedIn(doubting.app);
   assert.equal(await valuesOf(mixed.servers[2] as TestRedis), 0, 'nothing is said to the node of another name');
   assert.ok(doubting.refused().length >= 1);
+  assert.match(doubting.said('Redis is degraded'), /There is no connection to Redis/);
   await doubting.app.stop();
 });

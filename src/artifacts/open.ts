@@ -68,7 +68,7 @@ export async function openRedisArtifacts(options: RedisArtifactsOptions): Promis
 }
 
 /** What the client says of a command for which it has no connection. */
-const NO_CONNECTION = /isn't writeable|Connection is closed/;
+const NO_CONNECTION = /isn't writeable|Connection is closed|max retries per request/;
 
 const unconnected = (reason: Error | undefined) =>
   new Error(`There is no connection to Redis${reason ? ` (${reason.message})` : ''}.`, { cause: reason });
