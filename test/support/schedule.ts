@@ -1,7 +1,13 @@
 /** In which order the test files run, and which of them beside others. It knows their names and nothing of what is in them. */
 
-/** These measure how long something takes, or how the machine bears a load: each gets it for itself. */
-const ALONE = /^test\/(faults-(crowd|keys|once|postgres|stop|storage|versions)|redis-|passwords|http-server)/;
+/** These measure what work costs, or fail when they get no processor for a moment: each has the machine for itself. */
+const ALONE = /^test\/(faults-(once|stop|storage|versions)|passwords|http-server)/;
+
+/** These measure how long something takes, or how the machine bears a load. One of them runs beside a patient one. */
+const TIMED = /^test\/(faults-(crowd|keys)|redis-topologies)/;
+
+/** These do, too, and keep no more than half a core busy meanwhile. */
+const PATIENT = /^test\/(faults-postgres|redis-faults)/;
 
 /** These mostly wait, for a clock or for another process: one of them runs beside those that work. */
 const WAITING =
@@ -11,7 +17,9 @@ const WAITING =
 const LONGEST = [
   'journeys/nextjs',
   'views-browser',
+  'redis-faults',
   'outbox',
+  'faults-postgres',
   'journeys/electron',
   'backchannel-logout',
   'journeys/spa',
@@ -34,8 +42,13 @@ export function stagesOf(files: readonly string[]): Stage[] {
   };
   const sorted = files.toSorted((a, b) => rank(a) - rank(b) || a.localeCompare(b));
   const any = () => true;
+  const takes = (which: RegExp) => (file: string) => which.test(file);
+  const late = [TIMED, PATIENT].map(takes);
+  const alone = takes(ALONE);
+  const isLate = (file: string) => late.some((each) => each(file));
   return [
-    { files: sorted.filter((file) => !ALONE.test(file)), lanes: [any, any, (file: string) => WAITING.test(file)] },
-    { files: sorted.filter((file) => ALONE.test(file)), lanes: [any] },
+    { files: sorted.filter((file) => !isLate(file) && !alone(file)), lanes: [any, any, takes(WAITING)] },
+    { files: sorted.filter(isLate), lanes: late },
+    { files: sorted.filter(alone), lanes: [any] },
   ].filter((stage) => stage.files.length > 0);
 }
