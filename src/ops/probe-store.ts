@@ -11,6 +11,8 @@ const FRESH_MS = 1000;
 const KEPT_MS = 60_000;
 /** Who asks waits no longer: balancers are impatient, and a database as slow as that is of no use. */
 const PATIENCE_MS = 2000;
+/** Of writes that are late each keeps a connection from others; more say no more. */
+const MOST_UNDER_WAY = 2;
 
 export interface WriteProbe {
   /** At most a second old, told within two. Does not throw. */
@@ -20,8 +22,11 @@ export interface WriteProbe {
 export function createWriteProbe(db: Pick<Database, 'run'>): WriteProbe {
   let last: { at: number; state: Promise<'up' | 'down'> } | undefined;
   let row = newRow();
+  let underWay = 0;
 
   async function write(): Promise<'up' | 'down'> {
+    if (underWay >= MOST_UNDER_WAY) return 'down';
+    underWay += 1;
     try {
       await db.run(
         `INSERT INTO rate_windows (id, hits, expires_at) VALUES (?, 1, ?)
@@ -32,6 +37,8 @@ export function createWriteProbe(db: Pick<Database, 'run'>): WriteProbe {
       return 'up';
     } catch {
       return 'down';
+    } finally {
+      underWay -= 1;
     }
   }
 
