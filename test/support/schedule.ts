@@ -1,17 +1,10 @@
 /** In which order the test files run, and which of them beside others. It knows their names and nothing of what is in them. */
 
 /** These measure what work costs, or fail when they get no processor for a moment: each has the machine for itself. */
-<<<<<<< HEAD
-const ALONE = /^test\/(faults-(crowd|once|stop|storage)|passwords|http-server)/;
+const ALONE = /^test\/(faults-(crowd|once|stop|storage|versions)|passwords|http-server)/;
 
-/** These measure how long something takes, or how the machine bears a load. One of them runs beside a patient one. */
-const TIMED = /^test\/(faults-(keys|versions)|redis-topologies)/;
-=======
-const ALONE = /^test\/(faults-(once|stop|storage|versions)|passwords|http-server)/;
-
-/** These measure how long something takes, or how the machine bears a load. One of them runs beside a patient one. */
-const TIMED = /^test\/(faults-(crowd|keys)|redis-topologies)/;
->>>>>>> suite
+/** These measure how long something takes. One of them runs beside a patient one. */
+const TIMED = /^test\/(faults-keys|redis-topologies)/;
 
 /** These do, too, and keep no more than half a core busy meanwhile. */
 const PATIENT = /^test\/(faults-postgres|redis-faults)/;
