@@ -11,6 +11,7 @@ import { seedDevelopmentClient } from './dev/seed.ts';
 import { createServer } from './http/server.ts';
 import { startSweeping } from './jobs/sweep.ts';
 import { createMetrics } from './ops/metrics.ts';
+import { within } from './patience.ts';
 import { migrationsDir } from './places.ts';
 import { databaseTarget, openServices, type Services } from './services.ts';
 
@@ -91,19 +92,17 @@ export async function serve({ settings, file, log, worker }: ServeOptions): Prom
       const { cut } = await server.stop(patience);
       if (cut > 0) log.warn({ cut }, 'requests were cut at the end of the grace time');
       ended ??= endRest();
-      if (await isLate(REST_MS, ended)) log.warn('what was under way beside requests was cut; the next start goes on');
+      if (
+        !(await within(
+          REST_MS,
+          ended.then(() => true),
+          false,
+        ))
+      ) {
+        log.warn('what was under way beside requests was cut; the next start goes on');
+      }
     },
   };
-}
-
-/** Whether it takes longer than that. */
-async function isLate(ms: number, work: Promise<void>): Promise<boolean> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<boolean>((resolve) => {
-    timer = setTimeout(resolve, ms, true);
-  });
-  const inTime = work.then(() => false);
-  return Promise.race([inTime, late]).finally(() => clearTimeout(timer));
 }
 
 /** What the workers of one machine share, done once before they start. */

@@ -6,8 +6,8 @@ import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { importsOf, type Piece, pieces } from './support/source.ts';
 
-const PLUMBING = ['errors.ts', 'http'];
-const STORAGE = ['errors.ts', 'db', 'keyring', 'artifacts'];
+const PLUMBING = ['errors.ts', 'patience.ts', 'http'];
+const STORAGE = ['errors.ts', 'patience.ts', 'db', 'keyring', 'artifacts'];
 const FEATURES = ['access', 'accounts', 'factors', 'sessions', 'oidc', 'limits', 'audit', 'jobs'];
 const DOORS = ['login', 'account', 'api', 'device', 'dev', 'ops'];
 const ROOT = ['config', 'db', 'keyring', 'artifacts', 'mail', ...PLUMBING, ...FEATURES, 'places.ts'];
@@ -18,9 +18,10 @@ const ROOT = ['config', 'db', 'keyring', 'artifacts', 'mail', ...PLUMBING, ...FE
  */
 const MAY_IMPORT: Record<string, string[]> = {
   'errors.ts': [],
+  'patience.ts': [],
   'places.ts': [],
   config: [],
-  http: ['errors.ts'],
+  http: ['errors.ts', 'patience.ts'],
   db: ['errors.ts'],
   keyring: ['db', 'errors.ts'],
   artifacts: ['db', 'keyring', 'errors.ts'],

@@ -2,6 +2,7 @@
 import { createServer as createHttpServer, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
+import { within } from '../patience.ts';
 import { brokenRequest } from './broken-request.ts';
 import type { Listener } from './front.ts';
 
@@ -71,9 +72,9 @@ export function createServer(listener: Listener, limits: Partial<ServerLimits> =
       if (server.listening && drainMs > 0) await pause(drainMs);
       const closed = close(server);
       // What somebody has said already is read first.
-      await atMost(Math.min(graceMs, UNREAD_MS), closed);
+      await within(Math.min(graceMs, UNREAD_MS), closed, undefined);
       traffic.closeSilent();
-      await atMost(graceMs, closed);
+      await within(graceMs, closed, undefined);
       const cut = traffic.inFlight();
       traffic.cut();
       await closed;
@@ -172,14 +173,4 @@ function pause(ms: number): Promise<void> {
   return new Promise((resolve) => {
     setTimeout(resolve, ms).unref();
   });
-}
-
-/** Waits for `promise`, but no longer than `ms`; leaves no timer behind that would keep the process. */
-async function atMost(ms: number, promise: Promise<void>): Promise<void> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<void>((resolve) => {
-    timer = setTimeout(resolve, ms);
-  });
-  await Promise.race([promise, late]);
-  clearTimeout(timer);
 }

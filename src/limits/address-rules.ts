@@ -6,6 +6,7 @@ import type { Recorder } from '../audit/audit.ts';
 import type { EventType, Origin } from '../audit/events.ts';
 import type { Database } from '../db/database.ts';
 import { AppError } from '../errors.ts';
+import { within } from '../patience.ts';
 import { type AddressRow, createAddressStore, type Verdict } from './address-store.ts';
 import { type Network, networkText, parseNetwork } from './sources.ts';
 
@@ -48,7 +49,7 @@ export function createAddressRules({ db, audit, onError }: AddressRulesOptions) 
   function refreshed(): Promise<void> | undefined {
     if (Math.abs(Date.now() - readAt) < FRESH_MS) return undefined;
     if (!reading) {
-      waiting = atMost(PATIENCE_MS, read()).finally(() => {
+      waiting = within(PATIENCE_MS, read(), undefined).finally(() => {
         waiting = undefined;
       });
     }
@@ -123,14 +124,6 @@ function parsed(text: string): Network & { text: string } {
   const network = parseNetwork(text);
   if (network) return { ...network, text: networkText(network) };
   throw wrong(`"${text}" is no address or network: write 192.0.2.7, 192.0.2.0/24 or 2001:db8::/32.`);
-}
-
-function atMost(ms: number, work: Promise<void>): Promise<void> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<void>((resolve) => {
-    timer = setTimeout(resolve, ms);
-  });
-  return Promise.race([work, late]).finally(() => clearTimeout(timer));
 }
 
 function wrong(message: string): AppError {

@@ -6,6 +6,7 @@
  */
 import { randomUUID } from 'node:crypto';
 import type { Database } from '../db/database.ts';
+import { within } from '../patience.ts';
 
 const FRESH_MS = 1000;
 const KEPT_MS = 60_000;
@@ -43,12 +44,7 @@ export function createWriteProbe(db: Pick<Database, 'run'>): WriteProbe {
   }
 
   async function probe(): Promise<'up' | 'down'> {
-    let timer: NodeJS.Timeout | undefined;
-    const late = new Promise<'down'>((resolve) => {
-      timer = setTimeout(resolve, PATIENCE_MS, 'down');
-    });
-    const state = await Promise.race([write(), late]);
-    clearTimeout(timer);
+    const state = await within(PATIENCE_MS, write(), 'down');
     if (state === 'down') row = newRow();
     return state;
   }
