@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import type { TestContext } from 'node:test';
 import * as jose from 'jose';
+import { PARALLEL_MS } from '../../src/oidc/adapter.ts';
 import type { TestApp } from '../support/app.ts';
 import { authorizationRequest, CALLBACK, codeOf, PASSWORD, signIn, type TokenAnswer, token } from '../support/flow.ts';
 import { inside } from '../support/inside.ts';
@@ -14,6 +15,8 @@ import { type Proof, pause } from './proof.ts';
 type Client = { client_id: string; client_secret: string };
 const person = { email: 'ada@example.com', name: 'Ada', password: PASSWORD };
 const DEVICE = 'urn:ietf:params:oauth:grant-type:device_code';
+/** An answer that is given again later says what is left of its token. */
+const AGED_MS = 5000;
 const sixDigits = (text: string) => (/\b\d{6}\b/.exec(text) as RegExpExecArray)[0];
 
 const PUBLIC = { token_endpoint_auth_method: 'none' };
@@ -82,16 +85,33 @@ async function allRaces(issuer: Issuer, where: Where, { rounds, parallel }: Size
   const headers = { authorization: basic };
   const at = (n: number) => ({ url: where(n) }) as unknown as TestApp;
 
-  async function refreshed(client: Client): Promise<{ first: string; answers: TokenAnswer[] }> {
+  /** `ms`: from the first question to the last answer. */
+  async function refreshed(
+    client: Client,
+    callers = parallel,
+  ): Promise<{ first: string; answers: TokenAnswer[]; ms: number }> {
     const { code, verifier } = await freshCode(app, client);
     const exchange = { grant_type: 'authorization_code', code, redirect_uri: CALLBACK, code_verifier: verifier };
     const { body } = await token(app, client, exchange);
     const first = body.refresh_token as string;
-    return { first, answers: await Promise.all(Array.from({ length: parallel }, (_each, n) => use(client, first, n))) };
+    const began = performance.now();
+    const answers = await Promise.all(Array.from({ length: callers }, (_each, n) => use(client, first, n)));
+    return { first, answers, ms: performance.now() - began };
   }
 
   const use = (client: Client, refreshToken: string, n = 0) =>
     token(at(n), client, { grant_type: 'refresh_token', refresh_token: refreshToken });
+
+  /**
+   * Who comes two seconds after the winner passes for a thief, so a machine that is too slow for a crowd has fewer come at
+   * once. @param run gives how long the crowd took in milliseconds, and what has to hold when all came in time.
+   */
+  async function inTheSameMoments(run: (callers: number) => Promise<[number, () => Promise<void>]>): Promise<void> {
+    for (let callers = parallel; ; callers = Math.ceil(callers / 2)) {
+      const [ms, judge] = await run(callers);
+      if (ms < PARALLEL_MS || callers <= 2) return judge();
+    }
+  }
 
   async function lives({ body }: TokenAnswer, n: number): Promise<boolean> {
     const answer = await fetch(`${where(n)}/oauth2/userinfo`, {
@@ -103,20 +123,26 @@ async function allRaces(issuer: Issuer, where: Where, { rounds, parallel }: Size
 
   const races: Record<string, () => Promise<void>> = {
     async 'refresh token, public client'() {
-      const { first, answers } = await refreshed(made.open);
-      assert.equal(new Set(answers.map(({ status, body }) => JSON.stringify([status, body]))).size, 1);
+      const { first, answers, ms } = await refreshed(made.open);
+      const alike = ({ status, body }: TokenAnswer) => [status, ms < AGED_MS ? body : { ...body, expires_in: 0 }];
+      assert.equal(new Set(answers.map((answer) => JSON.stringify(alike(answer)))).size, 1);
       const successor = answers[0]?.body.refresh_token as string;
       assert.deepEqual([answers[0]?.status, successor === first], [200, false]);
       assert.equal((await use(made.open, successor)).status, 200, 'the successor lives');
     },
 
     async 'refresh token, window 0'() {
-      const { answers } = await refreshed(made.strict);
-      const [winner, ...more] = answers.filter(({ status }) => status === 200);
-      assert.equal(more.length, 0);
-      assert.ok(answers.every(({ status }) => status === 200 || status === 400));
-      const living = await use(made.strict, winner?.body.refresh_token as string, 1);
-      assert.equal(living.status, 200, 'no loser ends what the winner got');
+      await inTheSameMoments(async (callers) => {
+        const { answers, ms } = await refreshed(made.strict, callers);
+        const [winner, ...more] = answers.filter(({ status }) => status === 200);
+        assert.equal(more.length, 0);
+        assert.ok(answers.every(({ status }) => status === 200 || status === 400));
+        const judge = async () => {
+          const living = await use(made.strict, winner?.body.refresh_token as string, 1);
+          assert.equal(living.status, 200, 'no loser ends what the winner got');
+        };
+        return [ms, judge];
+      });
     },
 
     async 'refresh token, confidential client'() {
@@ -125,11 +151,18 @@ async function allRaces(issuer: Issuer, where: Where, { rounds, parallel }: Size
     },
 
     async 'authorization code'() {
-      const { code, verifier } = await freshCode(app, made.web);
-      const params = { grant_type: 'authorization_code', code, redirect_uri: CALLBACK, code_verifier: verifier };
-      const won = await race(parallel, (n) => token(at(n), made.web, params));
-      assert.equal(await lives(won, 0), true, 'no loser ends what the winner got');
-      assert.equal(await lives(won, 1), true, 'nor at another instance');
+      await inTheSameMoments(async (callers) => {
+        const { code, verifier } = await freshCode(app, made.web);
+        const params = { grant_type: 'authorization_code', code, redirect_uri: CALLBACK, code_verifier: verifier };
+        const began = performance.now();
+        const won = await race(callers, (n) => token(at(n), made.web, params));
+        const ms = performance.now() - began;
+        const judge = async () => {
+          assert.equal(await lives(won, 0), true, 'no loser ends what the winner got');
+          assert.equal(await lives(won, 1), true, 'nor at another instance');
+        };
+        return [ms, judge];
+      });
     },
 
     async 'PAR request_uri'() {
