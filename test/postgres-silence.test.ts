@@ -173,6 +173,20 @@ describe('on PostgreSQL', { concurrency: true }, () => {
     assert.ok(performance.now() - started < 9000, `${Math.round(performance.now() - started)} ms`);
   });
 
+  test('the metrics of the process are told while the database is silent, without those that it holds', async (t) => {
+    const url = await postgres.database({ prepared: 'start' });
+    const app = await startApp(t, { env: { LATCHKEY_DATABASE_URL: url } });
+    const client = await holder(t, url);
+    await client.query('LOCK TABLE sessions, outbox, signing_keys IN ACCESS EXCLUSIVE MODE');
+    const started = performance.now();
+    const answer = await fetch(`${app.url}/metrics`);
+    const text = await answer.text();
+    assert.ok(performance.now() - started < 5000, `${performance.now() - started} ms`);
+    assert.equal(answer.status, 200);
+    assert.match(text, /^process_resident_memory_bytes /m);
+    assert.doesNotMatch(text, /^latchkey_(sessions_active|outbox_waiting|outbox_dead|signing_keys\{)/m);
+  });
+
   test('a restore in place waits for a statement longer than a request would', async (t) => {
     const url = await postgres.database();
     const env = { LATCHKEY_SECRET_KEY: randomBytes(32).toString('base64'), LATCHKEY_DATABASE_URL: url };

@@ -18,12 +18,13 @@ const CAPPED = {
   dead: "SELECT 1 FROM outbox WHERE state = 'dead' AND due_at > ?",
 };
 
-export function createCounts(db: Pick<Database, 'one'>, freshMs = FRESH_MS) {
+export function createCounts(db: Pick<Database, 'all'>, freshMs = FRESH_MS) {
   let last: { at: number; counts: Promise<Counts> } | undefined;
 
   async function count(what: keyof Counts, since: number): Promise<number> {
     const sql = `SELECT COUNT(*) AS n FROM (${CAPPED[what]} LIMIT ${COUNT_CAP}) AS capped`;
-    return (await db.one<{ n: number }>(sql, since))?.n ?? 0;
+    // Alone: on PostgreSQL reads of single rows hold each other up.
+    return (await db.all<{ n: number }>(sql, since))[0]?.n ?? 0;
   }
 
   async function read(): Promise<Counts> {

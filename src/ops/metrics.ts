@@ -3,8 +3,12 @@
  * never an id or an address. docs/metrics.md describes each; a test keeps both equal. Children are looked up once.
  */
 import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client';
+import { within } from '../patience.ts';
 import { areaOf, METHODS } from './areas.ts';
 import { createDurations } from './durations.ts';
+
+/** A database that takes longer to say what it holds is not waited for: the other numbers are asked for most then. */
+const PATIENCE_MS = 2000;
 
 /** What the metrics read of an event of the record. */
 export interface RecordedEvent {
@@ -170,7 +174,11 @@ export function createMetrics({ worker }: { worker?: number | undefined } = {}) 
         registers,
         async collect() {
           this.reset();
-          const keys = await signingKeys().catch(() => undefined);
+          const keys = await within(
+            PATIENCE_MS,
+            signingKeys().catch(() => undefined),
+            undefined,
+          );
           if (!keys) return;
           for (const state of KEY_STATES) this.set({ state }, keys.filter((key) => key.state === state).length);
         },
@@ -184,7 +192,7 @@ export function createMetrics({ worker }: { worker?: number | undefined } = {}) 
       help,
       registers,
       async collect() {
-        const now = await value();
+        const now = await within(PATIENCE_MS, Promise.resolve(value()), undefined);
         // Nothing is better than an old value.
         if (now === undefined) this.remove();
         else this.set(now);
