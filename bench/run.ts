@@ -13,6 +13,7 @@
 import { tmpdir } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { installTools } from '../test/support/tools.ts';
 import { startContenders } from './contenders.ts';
 import { type Conditions, type Findings, PARTS, type Part, readReport, writeReport } from './findings.ts';
 import { measureGrowth } from './growth.ts';
@@ -51,6 +52,7 @@ const docs = fileURLToPath(new URL('../docs/', import.meta.url));
 // What was started ends with us, also when somebody loses patience.
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1));
 
+installTools();
 print(`${describeMachine()}; ${versions()}`);
 const before = fsyncRate(tmpdir());
 print(`${Math.round(before)} fsync/s`);
