@@ -1,6 +1,8 @@
 /** Migrations of a database that others use: they wait for them, make nobody else wait, and do not wait for ever. */
 import assert from 'node:assert/strict';
-import { cpSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, type TestContext, test } from 'node:test';
@@ -16,16 +18,22 @@ import { startPostgres, type TestPostgres } from './support/postgres.ts';
 
 let postgres: TestPostgres;
 
+/** In the middle of a change it stops its own process. */
+const STANDING = `export const up = async (knex) => {
+  await knex.schema.alterTable('accounts', (table) => { table.text('later'); });
+  process.kill(process.pid, 'SIGSTOP');
+  await knex.raw('SELECT 1');
+};
+export const down = () => {};`;
+const ADDING = `export const up = (knex) => knex.schema.alterTable('accounts', (table) => { table.text('later'); });
+export const down = () => {};`;
+
 /** The migrations of a later version. */
-function later(t: TestContext): string {
+function later(t: TestContext, last = ADDING): string {
   const folder = mkdtempSync(join(tmpdir(), 'latchkey-migrations-'));
   t.after(() => rmSync(folder, { recursive: true, force: true }));
   cpSync(migrationsDir, folder, { recursive: true });
-  writeFileSync(
-    join(folder, '9999_later.ts'),
-    `export const up = (knex) => knex.schema.alterTable('accounts', (table) => { table.text('later'); });
-     export const down = () => {};`,
-  );
+  writeFileSync(join(folder, '9999_later.ts'), last);
   return folder;
 }
 
@@ -69,6 +77,25 @@ describe('on PostgreSQL', () => {
       (error) => error instanceof DatabaseFault && /in use .* Nothing was/.test(error.message),
     );
     await reader.query('COMMIT');
+    assert.deepEqual(await migrate({ url, file: '' }, later(t)), ['9999_later']);
+  });
+
+  test('a migration that stands still in the middle lets go of what it locked after five seconds, undone', async (t) => {
+    const url = await postgres.database({ prepared: 'start' });
+    const app = await startApp(t, { env: { LATCHKEY_DATABASE_URL: url } });
+    const { person, client } = await signedIn(app);
+    const source = `import { migrate } from ${JSON.stringify(new URL('../src/db/migrate.ts', import.meta.url))};
+      await migrate({ url: ${JSON.stringify(url)}, file: '' }, ${JSON.stringify(later(t, STANDING))});`;
+    const migrating = spawn(process.execPath, ['--input-type=module', '--eval', source], { stdio: 'inherit' });
+    t.after(() => migrating.kill('SIGKILL'));
+    const state = () => readFileSync(`/proc/${migrating.pid}/stat`, 'utf8').replace(/.*\) /s, '')[0];
+    while (state() !== 'T') await sleep(20);
+    const started = performance.now();
+    await signedIn(app, { person, client });
+    const ms = performance.now() - started;
+    assert.ok(ms > 1000 && ms < 9000, `a sign-in took ${Math.round(ms)} ms`);
+    migrating.kill('SIGKILL');
+    await once(migrating, 'exit');
     assert.deepEqual(await migrate({ url, file: '' }, later(t)), ['9999_later']);
   });
 

@@ -16,6 +16,9 @@ const ADVISORY_LOCK = 7_235_861;
 const PATIENCE_MS = 60_000;
 /** PostgreSQL: whoever comes for a table behind a change that waits for it waits, too. It stands back after so long. */
 const STAND_BACK_MS = 1000;
+/** PostgreSQL: between two statements of the change. Above it this process is gone or stands still, and with it would all
+ * who want the tables that it has locked. */
+const BETWEEN_MS = 5000;
 const KEPT_ALIVE = { connectionTimeoutMillis: 3000, keepAlive: true, keepAliveInitialDelayMillis: 10_000 };
 
 /** A schema that this version can't serve yet; the message is for the operator. */
@@ -76,7 +79,10 @@ export async function migrate(
     ...(target.url
       ? {
           client: 'pg',
-          connection: { connectionString: target.url, ...KEPT_ALIVE, lock_timeout: STAND_BACK_MS },
+          connection: {
+            ...{ connectionString: target.url, ...KEPT_ALIVE },
+            ...{ lock_timeout: STAND_BACK_MS, idle_in_transaction_session_timeout: BETWEEN_MS },
+          },
           pool: { min: 0, max: 2 },
         }
       : {
